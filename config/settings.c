@@ -1,0 +1,76 @@
+/* The settings table: the one place where a setting is named, typed, bounded and explained.
+ *
+ * Only what the program acts on stands here: a setting that does nothing is a defect. */
+#include "config/config.h"
+
+#define TEXT(name, preset, doc)                                                                    \
+    {                                                                                              \
+        name, WEIR_SETTING_TEXT, preset, 0, 0, "", NULL, false, doc                                \
+    }
+#define SECRET(name, preset, doc)                                                                  \
+    {                                                                                              \
+        name, WEIR_SETTING_TEXT, preset, 0, 0, "", NULL, true, doc                                 \
+    }
+#define INTEGER(name, preset, least, most, unit, doc)                                              \
+    {                                                                                              \
+        name, WEIR_SETTING_INTEGER, preset, least, most, unit, NULL, false, doc                    \
+    }
+#define CHOICE(name, preset, choices, doc)                                                         \
+    {                                                                                              \
+        name, WEIR_SETTING_CHOICE, preset, 0, 0, "", choices, false, doc                           \
+    }
+#define LIST(name, doc)                                                                            \
+    {                                                                                              \
+        name, WEIR_SETTING_LIST, NULL, 0, 0, "", NULL, false, doc                                  \
+    }
+#define MAP(name, secret, doc)                                                                     \
+    {                                                                                              \
+        name, WEIR_SETTING_MAP, NULL, 0, 0, "", NULL, secret, doc                                  \
+    }
+
+const weir_setting weir_settings[] = {
+    SECRET("store.conninfo", "",
+           "libpq connection string or URI of the store; the PG* variables apply"),
+    TEXT("store.schema", "weir", "schema of the store; a second store in one database has another"),
+    INTEGER("store.max_event_bytes", "900000", 1024, 8388608, "bytes",
+            "an event with more JSON than this is refused at append; keep it below the topic's "
+            "max.message.bytes by about 64 KiB (recorded by `weir migrate`)"),
+    INTEGER("store.append_idle_timeout_ms", "60000", 1000, 3600000, "ms",
+            "a transaction that appended and then idles this long is ended, since it holds readers "
+            "back (recorded by `weir migrate`)"),
+    TEXT("kafka.brokers", "localhost:9092", "bootstrap servers, host:port separated by commas"),
+    TEXT("kafka.topic_prefix", "weir", "{prefix} in topic names; group ids start with it too"),
+    TEXT("kafka.topic_format", "{prefix}.{aggregate_type}",
+         "name of an aggregate type's topic; must contain {aggregate_type}"),
+    INTEGER("kafka.partitions", "6", 1, 10000, "", "partitions of a topic that the relay creates"),
+    INTEGER("kafka.replication", "1", 1, 32767, "",
+            "replication factor of a topic that it creates"),
+    MAP("kafka.topic_properties", false, "topic properties of a topic that the relay creates"),
+    MAP("kafka.properties", true, "librdkafka properties for every client: TLS, SASL, tuning"),
+    TEXT("relay.name", "main", "relays of one name take turns; one is active"),
+    CHOICE("relay.delivery", "at_least_once", "at_least_once",
+           "at_least_once: idempotent producer, acks=all; duplicates only of what was in flight "
+           "at a kill"),
+    INTEGER("relay.batch_events", "5000", 1, 100000, "events",
+            "most events of one read of the store"),
+    INTEGER("relay.in_flight_events", "10000", 1, 1000000, "events",
+            "most events handed to Kafka and not yet acknowledged"),
+    INTEGER("relay.in_flight_bytes", "16777216", 1048576, 1073741824, "bytes",
+            "most bytes handed to Kafka and not yet acknowledged"),
+    INTEGER("relay.poll_max_ms", "50", 1, 10000, "ms",
+            "longest pause between reads of an idle store"),
+    INTEGER("relay.cursor_ms", "200", 10, 60000, "ms", "how often the cursor is written"),
+    LIST("projections.files", "projection files, globs allowed, relative to the config file"),
+    INTEGER("projections.statement_timeout_ms", "60000", 100, 3600000, "ms",
+            "a handler statement that runs longer is cancelled"),
+    INTEGER("subscriptions.*.batch_events", "1000", 1, 100000, "events",
+            "most events applied in one transaction"),
+    INTEGER("subscriptions.*.batch_ms", "20", 0, 10000, "ms",
+            "longest wait for a batch to fill once its first event is there"),
+    INTEGER("subscriptions.*.batch_bytes", "8388608", 65536, 268435456, "bytes",
+            "most bytes of messages in one transaction"),
+    TEXT("admin.listen", "127.0.0.1:8780", "address of the admin listener of `weir serve`"),
+    CHOICE("log.level", "info", "error|warn|info|debug", "least severe level that is logged"),
+    CHOICE("log.format", "logfmt", "logfmt|json", "shape of a log line"),
+    {0},
+};

@@ -1,0 +1,91 @@
+/* consumer: the runtime that applies events from Kafka to a handler, each effect exactly once.
+ *
+ * A subscription's truth is its checkpoint rows in PostgreSQL, one per partition, moved by
+ * compare-and-swap in the same transaction as the effects. The gate in front of the handler drops
+ * duplicates (position ≤ checkpoint) and halts at a hole (prevposition > checkpoint).
+ *
+ * One subscription runs in one thread, with one Kafka consumer and one PostgreSQL connection. */
+#ifndef WEIR_CONSUMER_CONSUMER_H
+#define WEIR_CONSUMER_CONSUMER_H
+
+#include "store/store.h"
+
+/* A batch of decoded events, in the order in which they must be applied: per partition rising in
+ * position. Lives until the batch is committed or given up. */
+typedef struct weir_batch {
+    const weir_event *events;
+    size_t count;
+    weir_arena *arena; /* for the handler's own needs; released with the batch */
+} weir_batch;
+
+/* The calls of one transaction, collected by the handler and sent by the runtime as one pipeline
+ * together with BEGIN, the checkpoint's compare-and-swap and COMMIT. */
+typedef struct weir_calls {
+    weir_call *calls;
+    size_t *event;       /* per call: index of the event it was for; SIZE_MAX: several */
+    const char **label;  /* per call: what to name in an error: "users.sql:12" ; may be NULL */
+    size_t count, capacity;
+    weir_arena *arena;
+} weir_calls;
+
+/* weir_calls_add appends one call; false (RETRY) when the arena is full: the runtime then halves the
+ * batch. params are in the batch's arena. */
+WEIR_MUST_USE bool weir_calls_add(weir_calls *calls, weir_call call, size_t event,
+                                  const char *label, weir_error *error);
+
+/* What a subscription does with events. All functions run in the subscription's thread. */
+typedef struct weir_handler {
+    const char *subscription;        /* name: letters, digits, _ ; at most 50 */
+    int generation;                  /* which generation to feed; set by open */
+    const char *const *aggregate_types; /* whose topics to read, NULL-terminated */
+    void *context;
+    /* open is called on a fresh connection, first of all and after every reconnect: create what is
+     * missing, check, prepare statements, set the role and search_path. It sets generation. */
+    bool (*open)(struct weir_handler *handler, weir_connection *connection, weir_error *error);
+    /* collect turns a batch into calls. one_by_one: each event's statements on their own, so that a
+     * culprit can be named. Events that the handler does not care for produce no call. */
+    bool (*collect)(struct weir_handler *handler, const weir_batch *batch, bool one_by_one,
+                    weir_calls *calls, weir_error *error);
+} weir_handler;
+
+typedef struct weir_subscription weir_subscription;
+
+/* weir_subscription_new makes a subscription; nothing is connected yet. config, handler and stop
+ * outlive it. */
+weir_subscription *weir_subscription_new(const weir_config *config, weir_handler *handler,
+                                         weir_stop *stop, weir_error *error);
+void weir_subscription_free(weir_subscription *subscription);
+
+/* weir_subscription_run applies events until stop is requested, finishing the transaction in
+ * progress. With once: up to the ends of the topics as they were at its start. RETRY failures back off
+ * for ever, logged once per change of state. False: the subscription stopped itself, error says at
+ * which event, statement and cause; the same is recorded in weir.subscriptions. */
+WEIR_MUST_USE bool weir_subscription_run(weir_subscription *subscription, bool once,
+                                         weir_error *error);
+
+typedef struct weir_subscription_health {
+    bool assigned;       /* a member of its group with an assignment (possibly empty) */
+    bool stopped;        /* stopped itself */
+    bool store_up, kafka_up;
+    int64_t lag_events;  /* over the assigned partitions, from the last known ends */
+    int64_t events;      /* applied by this process */
+    int64_t progress_us; /* monotonic time of the last step forward or of being caught up */
+} weir_subscription_health;
+void weir_subscription_health_get(const weir_subscription *subscription,
+                                  weir_subscription_health *health);
+const char *weir_subscription_name(const weir_subscription *subscription);
+
+/* weir_lag is the distance of one subscription from the store, from a process that need not run it. */
+typedef struct weir_lag {
+    int64_t unread;      /* messages in the topics beyond the checkpoints */
+    int64_t unrelayed;   /* events in the store beyond the relay's cursor, of the subscribed types */
+    double seconds;      /* age of the oldest event not yet applied; 0 when there is none */
+} weir_lag;
+
+/* weir_lag_measure asks PostgreSQL and Kafka. RETRY when either does not answer within 10 s. */
+WEIR_MUST_USE bool weir_lag_measure(const weir_config *config, weir_store *store,
+                                    const char *subscription, int generation,
+                                    const char *const *aggregate_types, weir_lag *lag,
+                                    weir_error *error);
+
+#endif

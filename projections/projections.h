@@ -1,0 +1,44 @@
+/* projections: read models as SQL. One .sql file is one projection: its own tables, then statements
+ * per event type, with `-- name: value` directives. docs/projections.md is its manual. */
+#ifndef WEIR_PROJECTIONS_PROJECTIONS_H
+#define WEIR_PROJECTIONS_PROJECTIONS_H
+
+#include "consumer/consumer.h"
+
+typedef enum weir_apply {
+    WEIR_APPLY_EACH,      /* one event a statement, in partition order */
+    WEIR_APPLY_AGGREGATE, /* waves: at most the next event of every aggregate a statement */
+    WEIR_APPLY_BATCH,     /* each run of consecutive events a statement */
+} weir_apply;
+
+typedef struct weir_projection weir_projection;
+
+/* weir_projection_load reads and parses one file. CONFIG errors start with "file:line: ". */
+weir_projection *weir_projection_load(const char *path, weir_error *error);
+void weir_projection_free(weir_projection *projection);
+
+const char *weir_projection_name(const weir_projection *projection);
+const char *weir_projection_file(const weir_projection *projection);
+const char *const *weir_projection_types(const weir_projection *projection); /* NULL-terminated */
+weir_apply weir_projection_apply(const weir_projection *projection);
+
+/* weir_projections_load loads every file of `projections.files`, refuses two of one name and
+ * overrides under `subscriptions:` that no projection answers to. */
+typedef struct weir_projections {
+    weir_projection **items;
+    size_t count;
+} weir_projections;
+WEIR_MUST_USE bool weir_projections_load(const weir_config *config, weir_projections *projections,
+                                         weir_error *error);
+void weir_projections_free(weir_projections *projections);
+
+/* weir_projection_handler makes the handler that feeds the projection's tables; owned by the
+ * projection. config outlives it. */
+weir_handler *weir_projection_handler(weir_projection *projection, const weir_config *config);
+
+/* weir_projection_check creates the tables in a scratch schema, prepares every statement against them,
+ * and rolls back: for a start that refuses early. CONFIG errors start with "file:line: ". */
+WEIR_MUST_USE bool weir_projection_check(weir_projection *projection, const weir_config *config,
+                                         weir_connection *connection, weir_error *error);
+
+#endif

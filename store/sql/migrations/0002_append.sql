@@ -1,0 +1,176 @@
+-- 0002_append: weir.append, the only way in, and the fence that keeps readers from skipping events.
+--
+-- Positions are drawn in one order and become visible in another. So an appender first takes a
+-- shared advisory lock on a floor (the sequence's last value at that moment) and only then draws
+-- positions, all of which lie above its floor. PostgreSQL releases the lock after the commit is
+-- visible. A reader (weir.horizon, 0003) reads the sequence, then the lowest floor held: every
+-- position at or below the smaller of both is visible or will never be.
+
+CREATE FUNCTION weir.fence_key(store_number integer, floor bigint) RETURNS bigint
+LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+    SELECT (store_number::bigint << 48) | (floor & 281474976710655)
+$$;
+COMMENT ON FUNCTION weir.fence_key IS 'advisory lock key: 16 bits of store number, 48 of floor';
+
+-- weir.problem: why this element of `events` is refused, or NULL.
+CREATE FUNCTION weir.problem(event jsonb, max_event_bytes integer) RETURNS text
+LANGUAGE sql STABLE AS $$
+    SELECT CASE
+        WHEN jsonb_typeof(event) <> 'object' THEN 'it is not a JSON object'
+        WHEN event - '{type,data,data_base64,datacontenttype,id,metadata,time,schemaversion}'::text[] <> '{}'
+            THEN format('unknown key %s', (SELECT string_agg(quote_ident(k), ', ' ORDER BY k) FROM jsonb_object_keys(
+                event - '{type,data,data_base64,datacontenttype,id,metadata,time,schemaversion}'::text[]) k))
+        WHEN jsonb_typeof(event -> 'type') IS DISTINCT FROM 'string' THEN '"type" must be a text'
+        WHEN octet_length(event ->> 'type') NOT BETWEEN 1 AND 200 OR event ->> 'type' ~ '[\u0001-\u001f\u007f-\u009f]'
+            THEN '"type" must have 1 to 200 bytes and no control characters'
+        WHEN event ? 'data' AND event ? 'data_base64' THEN '"data" and "data_base64" exclude each other'
+        WHEN NOT event ? 'data' AND NOT event ? 'data_base64' THEN '"data" or "data_base64" is missing'
+        WHEN event ? 'data_base64' AND (jsonb_typeof(event -> 'data_base64') <> 'string'
+                OR length(event ->> 'data_base64') % 4 <> 0
+                OR event ->> 'data_base64' !~ '^[A-Za-z0-9+/]*={0,2}$') THEN '"data_base64" is not base64'
+        WHEN event ? 'data_base64' AND NOT event ? 'datacontenttype'
+            THEN '"data_base64" needs its "datacontenttype"'
+        WHEN event ? 'datacontenttype' AND (jsonb_typeof(event -> 'datacontenttype') <> 'string'
+                OR event ->> 'datacontenttype' !~ '^[!-~][ -~]{0,199}$') THEN '"datacontenttype" must be a media type'
+        WHEN event ? 'data' AND event ? 'datacontenttype'
+                AND event ->> 'datacontenttype' !~* '^[^;]*[/+]json *(;.*)?$'
+            THEN '"data" is JSON: other content goes to "data_base64"'
+        WHEN event ? 'id' AND (jsonb_typeof(event -> 'id') <> 'string'
+                OR event ->> 'id' !~* '^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$')
+            THEN '"id" is not a UUID'
+        WHEN event ? 'metadata' AND jsonb_typeof(event -> 'metadata') <> 'object'
+            THEN '"metadata" must be a JSON object'
+        WHEN event ? 'time' AND (jsonb_typeof(event -> 'time') <> 'string'
+                OR event ->> 'time' !~ '^(?!0000)\d{4}-(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])[Tt]([01]\d|2[0-3]):[0-5]\d:([0-5]\d|60)(\.\d+)?([Zz]|[+-]([01]\d|2[0-3]):[0-5]\d)$'
+                OR substr(event ->> 'time', 9, 2)::int > extract(day FROM
+                    make_date(substr(event ->> 'time', 1, 4)::int, substr(event ->> 'time', 6, 2)::int, 1)
+                    + interval '1 month - 1 day'))
+            THEN '"time" is not an RFC 3339 time'
+        WHEN event ? 'schemaversion' AND (jsonb_typeof(event -> 'schemaversion') <> 'number'
+                OR event ->> 'schemaversion' !~ '^[1-9][0-9]{0,8}$')
+            THEN '"schemaversion" must be a whole number from 1'
+        WHEN octet_length(event::text) > max_event_bytes
+            THEN format('it has %s bytes of JSON, more than the limit of %s', octet_length(event::text), max_event_bytes)
+    END
+$$;
+
+CREATE FUNCTION weir.append(aggregate_type text, aggregate_id text, expected_version bigint, events jsonb)
+RETURNS bigint
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+#variable_conflict use_column
+DECLARE
+    store      weir.store;
+    added      integer;
+    refused    record;
+    version    bigint;   -- of the stream before this append
+    first_try  record;   -- what an earlier append with these ids left
+    remembered text[];
+    upper      bigint;
+    floor      bigint;
+BEGIN
+    SELECT * INTO STRICT store FROM weir.store;
+
+    -- Validation.
+    IF append.aggregate_type IS NULL OR append.aggregate_type !~ '^[A-Za-z0-9_.-]{1,100}$' THEN
+        RAISE EXCEPTION 'invalid aggregate type %', quote_nullable(append.aggregate_type) USING ERRCODE = 'WV002',
+            DETAIL = 'It must have 1 to 100 letters, digits, "_", "." or "-", since it names a topic.';
+    ELSIF append.aggregate_id IS NULL OR octet_length(append.aggregate_id) NOT BETWEEN 1 AND 256
+            OR append.aggregate_id ~ '[\u0001-\u001f\u007f-\u009f]' THEN
+        RAISE EXCEPTION 'invalid aggregate id %', quote_nullable(left(append.aggregate_id, 300)) USING ERRCODE = 'WV002',
+            DETAIL = 'It must have 1 to 256 bytes and no control characters.';
+    ELSIF append.expected_version < -1 THEN
+        RAISE EXCEPTION 'invalid expected version %', append.expected_version USING ERRCODE = 'WV002',
+            DETAIL = 'n >= 0: exactly n (0: must not exist), -1: must exist, NULL: any.';
+    ELSIF append.events IS NULL OR jsonb_typeof(append.events) <> 'array' OR jsonb_array_length(append.events) = 0 THEN
+        RAISE EXCEPTION 'events must be a JSON array of at least one event' USING ERRCODE = 'WV002';
+    END IF;
+    added := jsonb_array_length(append.events);
+    SELECT e.ordinal, p.problem INTO refused
+        FROM jsonb_array_elements(append.events) WITH ORDINALITY AS e(event, ordinal),
+             LATERAL (SELECT weir.problem(e.event, store.max_event_bytes)) AS p(problem)
+        WHERE p.problem IS NOT NULL ORDER BY e.ordinal LIMIT 1;
+    IF FOUND THEN
+        RAISE EXCEPTION 'event % of % for %/% is refused: %', refused.ordinal, added,
+            append.aggregate_type, append.aggregate_id, refused.problem USING ERRCODE = 'WV002';
+    END IF;
+
+    -- What this transaction must keep to. A SET clause on the function would revert at its exit.
+    IF current_setting('synchronous_commit') = 'off' THEN
+        PERFORM set_config('synchronous_commit', 'local', true);
+    END IF;
+    IF store.append_idle_timeout_ms < coalesce(nullif((SELECT s.setting::bigint FROM pg_settings s
+            WHERE s.name = 'idle_in_transaction_session_timeout'), 0), 9223372036854775807) THEN
+        PERFORM set_config('idle_in_transaction_session_timeout', store.append_idle_timeout_ms::text, true);
+    END IF;
+
+    -- Row lock; the version moves with it and is put back if nothing is added.
+    INSERT INTO weir.streams AS s (aggregate_type, aggregate_id, version)
+        VALUES (append.aggregate_type, append.aggregate_id, added)
+        ON CONFLICT (aggregate_type, aggregate_id) DO UPDATE SET version = s.version + excluded.version
+        RETURNING s.version - added INTO version;
+
+    -- Repeated ids: the identical batch is absorbed, a partial overlap is refused.
+    IF jsonb_path_exists(append.events, '$[*].id') THEN
+        SELECT count(e.event_id) AS found, max(e.version) AS last,
+               count(DISTINCT i.event ->> 'id') AS distinct_ids, count(i.event ->> 'id') AS ids,
+               bool_and(e.aggregate_id = append.aggregate_id AND e.event_type = i.event ->> 'type'
+                        AND e.data IS NOT DISTINCT FROM i.event -> 'data'
+                        AND e.data_binary IS NOT DISTINCT FROM decode(i.event ->> 'data_base64', 'base64'))
+                   FILTER (WHERE e.event_id IS NOT NULL)
+                 AND max(e.version) - min(e.version) = added - 1
+                 AND bool_and(e.version - i.ordinal = e.first) FILTER (WHERE e.event_id IS NOT NULL) AS same,
+               min(e.event_id::text) AS an_id, min(e.aggregate_id) AS an_owner
+            INTO first_try
+            FROM jsonb_array_elements(append.events) WITH ORDINALITY AS i(event, ordinal)
+            LEFT JOIN LATERAL (
+                SELECT x.*, x.version - i.ordinal AS first FROM weir.events x
+                WHERE x.aggregate_type = append.aggregate_type AND x.event_id = (i.event ->> 'id')::uuid) e ON true;
+        IF first_try.distinct_ids < first_try.ids THEN
+            RAISE EXCEPTION 'an event id stands twice in the same append to %/%',
+                append.aggregate_type, append.aggregate_id USING ERRCODE = 'WV002';
+        ELSIF first_try.found = added AND first_try.same THEN
+            UPDATE weir.streams s SET version = append_version.before
+                FROM (SELECT version AS before) AS append_version
+                WHERE s.aggregate_type = append.aggregate_type AND s.aggregate_id = append.aggregate_id;
+            RETURN first_try.last;
+        ELSIF first_try.found > 0 THEN
+            RAISE EXCEPTION '% of % event ids are already used in %', first_try.found, added, append.aggregate_type
+                USING ERRCODE = 'WV003',
+                DETAIL = format('For example %s, of %s/%s. Only the identical append may be repeated.',
+                                first_try.an_id, append.aggregate_type, first_try.an_owner);
+        END IF;
+    END IF;
+
+    -- Version check.
+    IF append.expected_version >= 0 AND append.expected_version <> version
+            OR append.expected_version = -1 AND version = 0 THEN
+        RAISE EXCEPTION 'conflict in %/%', append.aggregate_type, append.aggregate_id USING ERRCODE = 'WV001',
+            DETAIL = format('expected version %s, actual version %s', append.expected_version, version);
+    END IF;
+
+    -- Fence: floor, lock, and only then the positions. The lock is taken on every call, so that a
+    -- forged memory of a floor does no harm: re-taking a lock that one holds is local and cheap.
+    SELECT last_value INTO upper FROM weir.event_position;
+    floor := upper;
+    remembered := string_to_array(current_setting('weir.fence_' || store.store_number, true), ':');
+    IF remembered[1] = pg_current_xact_id()::text AND remembered[2] ~ '^[1-9][0-9]{0,17}$'
+            AND remembered[2]::bigint <= upper THEN
+        floor := remembered[2]::bigint;
+    END IF;
+    PERFORM pg_advisory_xact_lock_shared(weir.fence_key(store.store_number, floor)),
+            set_config('weir.fence_' || store.store_number, pg_current_xact_id()::text || ':' || floor, true);
+
+    INSERT INTO weir.events (position, aggregate_type, aggregate_id, version, event_id, event_type, schema_version,
+                             data, data_binary, content_type, metadata, time, recorded_at)
+        SELECT nextval('weir.event_position'), append.aggregate_type, append.aggregate_id, version + i.ordinal,
+               coalesce((i.event ->> 'id')::uuid, gen_random_uuid()), i.event ->> 'type',
+               coalesce((i.event ->> 'schemaversion')::integer, 1),
+               i.event -> 'data', decode(i.event ->> 'data_base64', 'base64'),
+               coalesce(i.event ->> 'datacontenttype', 'application/json'),
+               coalesce(i.event -> 'metadata', '{}'),
+               coalesce((i.event ->> 'time')::timestamptz, clock_timestamp()), clock_timestamp()
+        FROM jsonb_array_elements(append.events) WITH ORDINALITY AS i(event, ordinal);
+    RETURN version + added;
+END $$;
+COMMENT ON FUNCTION weir.append IS
+    'appends events to one aggregate if its version is as expected; returns the new version (WV001 conflict, WV002 refused, WV003 ids overlap)';

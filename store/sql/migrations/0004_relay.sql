@@ -1,0 +1,35 @@
+-- 0004_relay: what a relay remembers. Kafka's tail is the truth of what was published; these rows
+-- say where to start reading, and which topic and how many partitions an aggregate type has.
+
+CREATE TABLE weir.topics (
+    aggregate_type text PRIMARY KEY,
+    topic          text        NOT NULL,
+    partitions     integer     NOT NULL CHECK (partitions > 0),
+    generation     integer     NOT NULL DEFAULT 1,
+    recorded_at    timestamptz NOT NULL DEFAULT now()
+);
+COMMENT ON TABLE weir.topics IS 'the recorded topic of an aggregate type; partition = murmur2(aggregate id) mod partitions';
+
+CREATE TABLE weir.relays (
+    relay        text PRIMARY KEY,
+    epoch        bigint      NOT NULL DEFAULT 0,
+    position     bigint      NOT NULL DEFAULT 0,
+    published    bigint      NOT NULL DEFAULT 0,
+    clean        boolean     NOT NULL DEFAULT true,
+    holder       text,
+    started_at   timestamptz,
+    heartbeat_at timestamptz
+) WITH (fillfactor = 50);
+COMMENT ON COLUMN weir.relays.position IS 'cursor: every event up to here is acknowledged by Kafka';
+COMMENT ON COLUMN weir.relays.epoch IS 'raised by whoever takes over; a cursor update of an older epoch finds no row';
+COMMENT ON COLUMN weir.relays.clean IS 'the last holder stopped with nothing in flight';
+
+CREATE TABLE weir.relay_partitions (
+    relay       text    NOT NULL REFERENCES weir.relays,
+    topic       text    NOT NULL,
+    partition   integer NOT NULL,
+    position    bigint  NOT NULL,
+    next_offset bigint  NOT NULL,
+    PRIMARY KEY (relay, topic, partition)
+) WITH (fillfactor = 50);
+COMMENT ON TABLE weir.relay_partitions IS 'as of the cursor: last position in this partition and the offset after it';
