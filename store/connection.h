@@ -1,9 +1,9 @@
 /* A PostgreSQL connection: the one module that speaks libpq.
  *
- * A connection belongs to one thread. Sessions are pinned (UTC, ISO dates, UTF-8, READ COMMITTED), so
- * that no role or database default changes a meaning. Statements are named: those of store/sql are
- * known to every connection and prepared on first use; others are prepared explicitly. Every wait
- * watches the stop: once requested, what runs gets ten more seconds and is then cancelled. */
+ * A connection belongs to one thread. Sessions are pinned (UTC, ISO dates, UTF-8, READ COMMITTED),
+ * so that no role or database default changes a meaning. Statements are named: those of store/sql
+ * are known to every connection and prepared on first use; others are prepared explicitly. Every
+ * wait watches the stop: once requested, what runs gets ten more seconds and is then cancelled. */
 #ifndef WEIR_STORE_CONNECTION_H
 #define WEIR_STORE_CONNECTION_H
 
@@ -62,7 +62,8 @@ WEIR_MUST_USE bool weir_connection_prepare(weir_connection *connection, const ch
  * when PostgreSQL named no place. */
 int weir_connection_error_position(const weir_connection *connection);
 
-/* weir_connection_query calls a statement and returns its result, text format, owned by the caller. */
+/* weir_connection_query calls a statement and returns its result, text format, owned by the caller.
+ */
 weir_result *weir_connection_query(weir_connection *connection, const char *statement,
                                    const weir_param *params, int count, weir_error *error);
 
@@ -73,10 +74,21 @@ weir_result *weir_connection_text(weir_connection *connection, const char *sql,
 /* weir_connection_pipeline sends all calls in one pipeline with one sync at its end and drops the
  * results: without a BEGIN among them they are one transaction, all or nothing. On failure
  * *failed (may be NULL) is the index of the call that PostgreSQL refused, count if the failure was
- * at the implicit commit or of the connection. A block left open by a failed pipeline is rolled back
- * before this returns. */
+ * at the implicit commit or of the connection. A block left open by a failed pipeline is rolled
+ * back before this returns. */
 WEIR_MUST_USE bool weir_connection_pipeline(weir_connection *connection, const weir_call *calls,
                                             int count, int *failed, weir_error *error);
+
+/* weir_result_fn receives the result of one call of a pipeline, valid during the call only. It must
+ * not use the connection. */
+typedef void weir_result_fn(void *context, int call, const weir_result *result);
+
+/* weir_connection_pipeline_results is weir_connection_pipeline, handing each call's result over. A
+ * later failure takes back what was handed over. */
+WEIR_MUST_USE bool weir_connection_pipeline_results(weir_connection *connection,
+                                                    const weir_call *calls, int count,
+                                                    weir_result_fn *fn, void *context, int *failed,
+                                                    weir_error *error);
 
 /* weir_row gives one streamed row, in binary format; valid during the callback only. The callback
  * returns false with error filled to end the stream early. It must not use the connection. */
@@ -121,18 +133,20 @@ typedef struct weir_array {
 void weir_array_begin(weir_array *array, weir_pg_type type); /* clears; bytes.limit must be set */
 void weir_array_int32(weir_array *array, int32_t value);
 void weir_array_int64(weir_array *array, int64_t value);
-void weir_array_text(weir_array *array, const char *text, size_t length); /* text, bytea; NULL: null */
+void weir_array_text(weir_array *array, const char *text,
+                     size_t length); /* text, bytea; NULL: null */
 void weir_array_jsonb(weir_array *array, const char *json, size_t length); /* NULL: null */
 void weir_array_uuid(weir_array *array, const weir_uuid *id);
 void weir_array_time(weir_array *array, int64_t time_us); /* microseconds since 1970 */
-weir_param weir_array_param(weir_array *array); /* closes it; check bytes.overflow */
+weir_param weir_array_param(weir_array *array);           /* closes it; check bytes.overflow */
 void weir_array_free(weir_array *array);
 
 /* weir_sql_render rewrites the schema "weir." and the roles "weir_*" in sql for another schema;
  * malloc'd. */
 char *weir_sql_render(const char *sql, const char *schema);
 
-/* weir_sql_find returns the text of a statement or migration of store/sql, NULL if there is none. */
+/* weir_sql_find returns the text of a statement or migration of store/sql, NULL if there is none.
+ */
 const char *weir_sql_find(const char *name);
 
 #endif

@@ -4,8 +4,8 @@
  * transaction; this is the C client of it. Reads of all events go through the fence: no schedule of
  * slow, failed or reordered commits makes a reader skip one.
  *
- * A store handle is one connection and belongs to one thread; open one per thread. After an error of
- * fate RETRY with weir_connection_alive false, close it and open another. */
+ * A store handle is one connection and belongs to one thread; open one per thread. After an error
+ * of fate RETRY with weir_connection_alive false, close it and open another. */
 #ifndef WEIR_STORE_STORE_H
 #define WEIR_STORE_STORE_H
 
@@ -26,7 +26,7 @@ typedef struct weir_event {
     const char *content_type;
     const char *data; /* JSON text, or raw bytes when binary */
     size_t data_length;
-    bool binary; /* data came from data_binary */
+    bool binary;          /* data came from data_binary */
     const char *metadata; /* JSON object text */
     size_t metadata_length;
     int64_t time_us;        /* the event's own time, microseconds since 1970 UTC */
@@ -39,11 +39,11 @@ typedef struct weir_new_event {
     const char *data; /* JSON text unless binary */
     size_t data_length;
     bool binary;
-    const char *content_type;   /* NULL: application/json; required when binary */
-    const weir_uuid *id;        /* NULL: a new one is made here, so that a repeated call is absorbed */
-    const char *metadata;       /* JSON object text; NULL: {} */
-    const char *time;           /* RFC 3339 text; NULL: now */
-    int32_t schema_version;     /* 0: 1 */
+    const char *content_type; /* NULL: application/json; required when binary */
+    const weir_uuid *id;    /* NULL: a new one is made here, so that a repeated call is absorbed */
+    const char *metadata;   /* JSON object text; NULL: {} */
+    const char *time;       /* RFC 3339 text; NULL: now */
+    int32_t schema_version; /* 0: 1 */
 } weir_new_event;
 
 #define WEIR_ANY_VERSION INT64_MIN /* expected version: any */
@@ -71,8 +71,8 @@ int weir_store_number(const weir_store *store);
 
 /* weir_store_append appends, all of them in one transaction (or in the one that is open on the
  * connection), pipelined. JSON is checked before anything is sent: syntax, duplicate keys, \u0000,
- * numbers out of range are POISON. CONFLICT with code WEIR_CONFLICT on a version conflict. On failure
- * *failed (may be NULL) is the index of the append at fault, count when none is. */
+ * numbers out of range are POISON. CONFLICT with code WEIR_CONFLICT on a version conflict. On
+ * failure *failed (may be NULL) is the index of the append at fault, count when none is. */
 WEIR_MUST_USE bool weir_store_append(weir_store *store, weir_append *appends, size_t count,
                                      size_t *failed, weir_error *error);
 
@@ -89,8 +89,9 @@ WEIR_MUST_USE bool weir_store_read_stream(weir_store *store, const char *aggrega
 
 /* weir_store_read_all reads events after a position in position order, through the fence, at most
  * limit, of one aggregate type or of all (NULL). Everything it hands out is committed and durable.
- * *horizon (may be NULL) is up to where was read: no event at or below it will ever appear that was not
- * handed out, unless limit was reached. A cursor is the position of the last event, never this. */
+ * *horizon (may be NULL) is up to where was read: no event at or below it will ever appear that was
+ * not handed out, unless limit was reached. A cursor is the position of the last event, never this.
+ */
 WEIR_MUST_USE bool weir_store_read_all(weir_store *store, const char *aggregate_type, int64_t after,
                                        int64_t limit, weir_event_fn *fn, void *context,
                                        int64_t *horizon, weir_error *error);
@@ -100,7 +101,8 @@ WEIR_MUST_USE bool weir_store_stream_version(weir_store *store, const char *aggr
                                              const char *aggregate_id, int64_t *version,
                                              weir_error *error);
 
-/* weir_store_streams lists aggregates of a type (NULL: all) in (type, id) order after a given one. */
+/* weir_store_streams lists aggregates of a type (NULL: all) in (type, id) order after a given one.
+ */
 typedef bool weir_stream_fn(void *context, const char *aggregate_type, const char *aggregate_id,
                             int64_t version, weir_error *error);
 WEIR_MUST_USE bool weir_store_streams(weir_store *store, const char *aggregate_type, int64_t limit,

@@ -1,0 +1,27 @@
+-- Who may do what. Run after every migration; needs all six roles.
+--   appender: weir.append, nothing else        reader: read everything, through the fence
+--   relay: read, and its own bookkeeping       projector: checkpoints, and schemas of its own
+--   admin: all of these                        owner: owns the schema; nobody works as it
+DO $$ BEGIN
+    EXECUTE format('GRANT CREATE ON DATABASE %I TO weir_owner, weir_projector', current_database());
+END $$;
+GRANT USAGE ON SCHEMA weir TO weir_appender, weir_reader, weir_relay, weir_projector, weir_admin;
+REVOKE ALL ON ALL FUNCTIONS IN SCHEMA weir FROM PUBLIC;
+REVOKE ALL ON ALL TABLES IN SCHEMA weir FROM PUBLIC;
+
+GRANT EXECUTE ON FUNCTION weir.append(text, text, bigint, jsonb) TO weir_appender;
+GRANT SELECT ON weir.store, weir.migrations TO weir_appender;
+
+GRANT SELECT ON ALL TABLES IN SCHEMA weir TO weir_reader;
+GRANT SELECT ON weir.event_position TO weir_reader, weir_relay;
+GRANT EXECUTE ON FUNCTION weir.horizon() TO weir_reader, weir_relay;
+
+GRANT SELECT ON weir.store, weir.migrations, weir.events, weir.streams TO weir_relay;
+GRANT SELECT, INSERT, UPDATE ON weir.topics, weir.relays, weir.relay_partitions TO weir_relay;
+
+GRANT SELECT ON weir.store, weir.migrations, weir.topics, weir.relays, weir.relay_partitions TO weir_projector;
+GRANT SELECT, INSERT, UPDATE ON weir.subscriptions, weir.checkpoints TO weir_projector;
+GRANT EXECUTE ON FUNCTION weir.move_checkpoints(text, integer, text[], integer[], bigint[], bigint[], bigint[], bigint[], bigint[])
+    TO weir_projector;
+
+GRANT weir_appender, weir_reader, weir_relay, weir_projector TO weir_admin;
