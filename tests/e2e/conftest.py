@@ -1,0 +1,64 @@
+"""Fixtures of the end-to-end tests: services for the session, a shop for each test.
+
+The harness's manual is at the top of harness.py. WEIR_TEST_SERVICES names a folder in which
+scripts/services already runs; without it each session starts, and stops, services of its own.
+"""
+
+import os
+import shutil
+import tempfile
+from pathlib import Path
+
+import pytest
+
+import harness
+
+
+@pytest.fixture(scope="session")
+def _all_services():
+    """Services by broker count, started when first asked for."""
+    running, own = {}, []
+    existing = os.environ.get("WEIR_TEST_SERVICES")
+    if existing:
+        found = harness.Services(existing)
+        running[len(found.brokers.split(","))] = found
+
+    def of(brokers):
+        if brokers not in running:
+            folder = Path(tempfile.mkdtemp(prefix="weir-services-"))
+            own.append(folder)
+            running[brokers] = harness.Services(folder, brokers)
+        return running[brokers]
+
+    yield of
+    for folder in own:
+        for services in running.values():
+            if services.directory == folder:
+                services.down()
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture
+def services(request, _all_services):
+    marker = request.node.get_closest_marker("brokers")
+    return _all_services(marker.args[0] if marker else 1)
+
+
+@pytest.fixture
+def shop(request, services, tmp_path):
+    shop = harness.Shop(services, tmp_path)
+    yield shop
+    found = shop.close()
+    failed = getattr(request.node, "failed", False)
+    if failed or found:
+        for process in shop.processes:
+            print(f"--- {process.title}\n{process.tail(60)}")
+    assert not found, "\n".join(found)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item, call):
+    report = yield
+    if report.failed:
+        item.failed = True
+    return report
