@@ -12,14 +12,15 @@ LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
 $$;
 COMMENT ON FUNCTION weir.fence_key IS 'advisory lock key: 16 bits of store number, 48 of floor';
 
--- weir.problem: why this element of `events` is refused, or NULL.
+-- weir.problem: why this element of `events` is refused, or NULL. One expression without a
+-- subquery, so that the planner inlines it: a call would cost more than the check.
 CREATE FUNCTION weir.problem(event jsonb, max_event_bytes integer) RETURNS text
-LANGUAGE sql STABLE AS $$
+LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
     SELECT CASE
         WHEN jsonb_typeof(event) <> 'object' THEN 'it is not a JSON object'
         WHEN event - '{type,data,data_base64,datacontenttype,id,metadata,time,schemaversion}'::text[] <> '{}'
-            THEN format('unknown key %s', (SELECT string_agg(quote_ident(k), ', ' ORDER BY k) FROM jsonb_object_keys(
-                event - '{type,data,data_base64,datacontenttype,id,metadata,time,schemaversion}'::text[]) k))
+            THEN 'unknown keys in it: ' ||
+                 (event - '{type,data,data_base64,datacontenttype,id,metadata,time,schemaversion}'::text[])::text
         WHEN jsonb_typeof(event -> 'type') IS DISTINCT FROM 'string' THEN '"type" must be a text'
         WHEN octet_length(event ->> 'type') NOT BETWEEN 1 AND 200 OR event ->> 'type' ~ '[\u0001-\u001f\u007f-\u009f]'
             THEN '"type" must have 1 to 200 bytes and no control characters'
@@ -50,7 +51,7 @@ LANGUAGE sql STABLE AS $$
                 OR event ->> 'schemaversion' !~ '^[1-9][0-9]{0,8}$')
             THEN '"schemaversion" must be a whole number from 1'
         WHEN octet_length(event::text) > max_event_bytes
-            THEN format('it has %s bytes of JSON, more than the limit of %s', octet_length(event::text), max_event_bytes)
+            THEN 'it has ' || octet_length(event::text)::text || ' bytes of JSON, more than the limit of ' || max_event_bytes::text
     END
 $$;
 
@@ -62,11 +63,12 @@ DECLARE
     store      weir.store;
     added      integer;
     refused    record;
-    version    bigint;   -- of the stream before this append
-    first_try  record;   -- what an earlier append with these ids left
-    remembered text[];
+    idle_limit interval;
+    version    bigint;  -- of the stream before this append
+    earlier    record;  -- what an earlier append with these ids left
     upper      bigint;
     floor      bigint;
+    remembered text[];  -- transaction id and floor of this transaction's first append
 BEGIN
     SELECT * INTO STRICT store FROM weir.store;
 
@@ -98,8 +100,8 @@ BEGIN
     IF current_setting('synchronous_commit') = 'off' THEN
         PERFORM set_config('synchronous_commit', 'local', true);
     END IF;
-    IF store.append_idle_timeout_ms < coalesce(nullif((SELECT s.setting::bigint FROM pg_settings s
-            WHERE s.name = 'idle_in_transaction_session_timeout'), 0), 9223372036854775807) THEN
+    idle_limit := current_setting('idle_in_transaction_session_timeout')::interval;
+    IF idle_limit = '0' OR idle_limit > store.append_idle_timeout_ms * interval '1 ms' THEN
         PERFORM set_config('idle_in_transaction_session_timeout', store.append_idle_timeout_ms::text, true);
     END IF;
 
@@ -111,33 +113,28 @@ BEGIN
 
     -- Repeated ids: the identical batch is absorbed, a partial overlap is refused.
     IF jsonb_path_exists(append.events, '$[*].id') THEN
-        SELECT count(e.event_id) AS found, max(e.version) AS last,
-               count(DISTINCT i.event ->> 'id') AS distinct_ids, count(i.event ->> 'id') AS ids,
+        SELECT count(DISTINCT i.event ->> 'id') AS distinct_ids, count(i.event ->> 'id') AS ids,
+               count(e.event_id) AS known, max(e.version) AS last,
+               min(e.aggregate_id || ' (' || e.event_id || ')') AS example,
                bool_and(e.aggregate_id = append.aggregate_id AND e.event_type = i.event ->> 'type'
                         AND e.data IS NOT DISTINCT FROM i.event -> 'data'
                         AND e.data_binary IS NOT DISTINCT FROM decode(i.event ->> 'data_base64', 'base64'))
-                   FILTER (WHERE e.event_id IS NOT NULL)
-                 AND max(e.version) - min(e.version) = added - 1
-                 AND bool_and(e.version - i.ordinal = e.first) FILTER (WHERE e.event_id IS NOT NULL) AS same,
-               min(e.event_id::text) AS an_id, min(e.aggregate_id) AS an_owner
-            INTO first_try
+               AND max(e.version - i.ordinal) = min(e.version - i.ordinal) AS identical
+            INTO earlier
             FROM jsonb_array_elements(append.events) WITH ORDINALITY AS i(event, ordinal)
-            LEFT JOIN LATERAL (
-                SELECT x.*, x.version - i.ordinal AS first FROM weir.events x
-                WHERE x.aggregate_type = append.aggregate_type AND x.event_id = (i.event ->> 'id')::uuid) e ON true;
-        IF first_try.distinct_ids < first_try.ids THEN
-            RAISE EXCEPTION 'an event id stands twice in the same append to %/%',
+            LEFT JOIN weir.events e
+                ON e.aggregate_type = append.aggregate_type AND e.event_id = (i.event ->> 'id')::uuid;
+        IF earlier.distinct_ids < earlier.ids THEN
+            RAISE EXCEPTION 'an event id stands twice in one append to %/%',
                 append.aggregate_type, append.aggregate_id USING ERRCODE = 'WV002';
-        ELSIF first_try.found = added AND first_try.same THEN
-            UPDATE weir.streams s SET version = append_version.before
-                FROM (SELECT version AS before) AS append_version
+        ELSIF earlier.known = added AND earlier.identical THEN
+            UPDATE weir.streams s SET version = s.version - added
                 WHERE s.aggregate_type = append.aggregate_type AND s.aggregate_id = append.aggregate_id;
-            RETURN first_try.last;
-        ELSIF first_try.found > 0 THEN
-            RAISE EXCEPTION '% of % event ids are already used in %', first_try.found, added, append.aggregate_type
-                USING ERRCODE = 'WV003',
-                DETAIL = format('For example %s, of %s/%s. Only the identical append may be repeated.',
-                                first_try.an_id, append.aggregate_type, first_try.an_owner);
+            RETURN earlier.last;
+        ELSIF earlier.known > 0 THEN
+            RAISE EXCEPTION '% of % event ids are already used in %', earlier.known, added, append.aggregate_type
+                USING ERRCODE = 'WV003', DETAIL = format('For example in %s.', earlier.example),
+                HINT = 'Only the identical append may be repeated; other events need other ids.';
         END IF;
     END IF;
 
