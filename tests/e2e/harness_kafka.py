@@ -22,6 +22,7 @@ class Message:
     key: bytes
     value: bytes
     headers: tuple  # of (name, bytes), in their order
+    timestamp: int = 0  # milliseconds, as the topic's message.timestamp.type says
 
     def header(self, name):
         """A header's text; None when it is absent. Twice the same header is an error."""
@@ -136,5 +137,11 @@ def _read_to_ends(consumer, unfinished, seconds):
 def _message(record):
     headers = tuple(record.headers() or ())
     return Message(
-        record.topic(), record.partition(), record.offset(), record.key(), record.value(), headers
+        record.topic(),
+        record.partition(),
+        record.offset(),
+        record.key(),
+        record.value(),
+        headers,
+        record.timestamp()[1],
     )

@@ -1,0 +1,198 @@
+"""I2 to I5 when the relay and the runtime die: at random moments under load, and at every failpoint.
+
+The topics carry Kafka's own append times, so that a repeated message can be held against the moment of
+the kill: it may only stem from a request that was in flight then.
+"""
+
+import os
+import random
+import threading
+import time
+
+import pytest
+from checks import check_versions, compare_topics, stored_events
+from harness import patience, wait_until
+from test_real_logs import CASES, digest, projected
+from workload import Writers
+
+KILLS = int(os.environ.get("WEIR_TEST_KILLS", "30" if patience() <= 1 else "5"))
+PROJECTIONS = ("cases_each", "cases_aggregate")
+
+
+@pytest.fixture
+def pipeline(shop):
+    """A migrated shop with two projections; members that die are soon missed."""
+    shop.configure(
+        kafka={
+            "partitions": 4,
+            "topic_properties": {"message.timestamp.type": "LogAppendTime"},
+            "properties": {"session.timeout.ms": 2000, "heartbeat.interval.ms": 500},
+        },
+        relay={"cursor_ms": 50},
+    )
+    for name in PROJECTIONS:
+        shop.projection(name, CASES.format(name=name, type="thing", apply=name.split("_")[1]))
+    shop.weir("migrate")
+    return shop
+
+
+def fold(events):
+    cases = {}
+    for e in events:
+        steps, chain, *_ = cases.get(e.id, (0, None, None, None))
+        link = digest(e.event_id)
+        cases[e.id] = (steps + 1, digest(chain + link) if chain else link, e.event_type,
+                       e.time.strftime("%Y-%m-%dT%H:%M:%S.%fZ"))
+    return cases
+
+
+class Watch(threading.Thread):
+    """I5: reads the checkpoints all the while; none ever moves back."""
+
+    def __init__(self, shop):
+        super().__init__(daemon=True)
+        self.shop, self.faults, self.looks, self.done = shop, [], 0, threading.Event()
+
+    def run(self):
+        at = {}
+        connection = self.shop.connect()
+        while not self.done.wait(0.02):
+            self.looks += 1
+            rows = connection.execute(
+                "SELECT subscription, topic, partition, next_offset, position, events FROM weir.checkpoints"
+            ).fetchall()
+            for *key, offset, position, events in rows:
+                now = (offset, position, events)
+                if any(a < b for a, b in zip(now, at.get(tuple(key), now))):
+                    self.faults.append(f"{key}: {at[tuple(key)]} → {now}")
+                at[tuple(key)] = now
+
+    def __exit__(self, *_):
+        self.done.set()
+        self.join()
+
+    def __enter__(self):
+        self.start()
+        return self
+
+
+def settle(shop):
+    """Everything relayed and applied; then everything is compared with everything."""
+    relay, runtime = shop.start("relay"), shop.start("run")
+    events = stored_events(shop)
+    last = events[-1].position
+    wait_until(lambda: shop.value("SELECT position FROM weir.relays") >= last, 60, "all is relayed")
+    wait_until(
+        lambda: [n for _, n in applied(shop)] == [len(events)] * len(PROJECTIONS), 60, "all is applied"
+    )
+    assert relay.stop() == 0 and runtime.stop() == 0
+    events, messages = stored_events(shop), shop.consume()
+    faults, duplicates = compare_topics(events, messages, shop.topics())
+    assert faults == [] and check_versions(events) == []
+    expected = fold(events)
+    for name in PROJECTIONS:
+        assert projected(shop, name) == expected, name
+    return messages, duplicates
+
+
+def applied(shop):
+    return shop.sql("SELECT subscription, sum(events)::bigint FROM weir.checkpoints GROUP BY 1 ORDER BY 1")
+
+
+def test_killed_at_random_moments_under_load(pipeline):
+    chance, kills = random.Random(7), []
+    with Watch(pipeline) as watch, Writers(pipeline, 3, slowest=0.02) as writers:
+        running = {name: pipeline.start(name) for name in ("relay", "run")}
+        for n in range(KILLS):
+            for name in running:
+                time.sleep(chance.random() * 1.5 * patience())
+                running[name].kill()
+                kills.append((name, time.time(), len(writers.committed), in_flight(pipeline)))
+                running[name] = pipeline.start(name)
+    for process in running.values():
+        process.kill()
+    kills.append(("relay", time.time(), len(writers.committed), in_flight(pipeline)))
+    messages, duplicates = settle(pipeline)
+    report(kills, messages, duplicates, watch)
+    assert watch.faults == [] and watch.looks > 10
+    for first, second in duplicates:
+        assert any(
+            name == "relay" and -1000 <= m.timestamp - at * 1000 <= 3000 * patience()
+            for name, at, *_ in kills
+            for m in (first, second)
+        ), f"position {second.position} was repeated though no kill had it in flight"
+
+
+def in_flight(shop):
+    """Events stored beyond the relay's cursor at this moment."""
+    return shop.value(
+        "SELECT count(*) FROM weir.events WHERE position > (SELECT coalesce(max(position), 0) FROM weir.relays)"
+    )
+
+
+def report(kills, messages, duplicates, watch):
+    relay_kills = [k for k in kills if k[0] == "relay"]
+    print(
+        f"{len(kills)} kills ({len(relay_kills)} of the relay), {len(messages)} messages,"
+        f" {len(duplicates)} repeated; beyond the cursor at a kill: {[k[3] for k in relay_kills]};"
+        f" checkpoints looked at {watch.looks} times"
+    )
+
+
+def failpoints():
+    """The names in base/failpoint.h, for the parameters; the program's own list must agree."""
+    from harness import ROOT
+
+    text = (ROOT / "base/failpoint.h").read_text()
+    start = text.index("#define WEIR_FAILPOINTS_LIST(X)")
+    lines = text[start : text.index("#define WEIR_FAILPOINT_ENUM")].splitlines()
+    return [line.split("X(")[1].split(")")[0] for line in lines[1:] if "X(" in line]
+
+
+def test_the_program_knows_the_same_failpoints(shop):
+    assert shop.weir("version", "--failpoints").stdout.split() == failpoints()
+
+
+@pytest.mark.parametrize("nth", [1, 3])
+@pytest.mark.parametrize("name", failpoints())
+def test_killed_at_a_failpoint(pipeline, name, nth):
+    command = "relay" if name.startswith("relay") else "run"
+    things(pipeline, 40)
+    if command == "run":
+        pipeline.weir("relay", "--once")
+    victim = pipeline.start(command, env={"WEIR_FAILPOINT": f"{name}=kill@{nth}"})
+    for _ in range(4):
+        time.sleep(0.2)
+        things(pipeline, 10)
+        if command == "run":
+            pipeline.weir("relay", "--once")
+    if once_only(name) and nth > 1:
+        victim.kill()
+    elif name == "relay_before_clean_stop":
+        if nth == 1:
+            victim.stop()
+        else:
+            victim.kill()
+    else:
+        assert victim.wait(60) == -9, f"{name} was not reached:\n{victim.tail()}"
+    _, duplicates = settle(pipeline)
+    if command == "run":
+        assert duplicates == []
+
+
+def once_only(name):
+    """Passed once or twice in a process's life: there is no third time to die."""
+    return name in {
+        "relay_after_lock", "relay_after_topic", "relay_after_mapping", "projection_after_schema",
+        "projection_after_views", "consumer_after_rows", "consumer_after_offsets",
+    }
+
+
+def things(shop, count):
+    connection = shop.connect()
+    for n in range(count):
+        connection.execute(
+            """SELECT weir.append('thing', 'thing-' || %s, NULL, '[{"type": "thing.happened", "data": {"n": 1}}]')""",
+            (n % 7,),
+        )
+    connection.close()
