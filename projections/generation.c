@@ -1,0 +1,186 @@
+/* A generation: the schema `<name>__g<N>` with the tables, the views of schema `<name>` that
+ * readers use, and the row in weir.subscriptions that says how they were made.
+ *
+ * All of it comes into being in one transaction, under a lock, so that any number of members may
+ * start at once and a killed one leaves nothing. What a schema holds that this did not make is
+ * never touched. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "projections/handler_int.h"
+
+#define NORMAL_LIMIT ((size_t)4 * WEIR_PROJECTION_FILE_LIMIT)
+
+static const char *const apply_names[] = {
+    [WEIR_APPLY_EACH] = "each", [WEIR_APPLY_AGGREGATE] = "aggregate", [WEIR_APPLY_BATCH] = "batch"};
+
+static void describe_handlers(const weir_projection *projection, weir_buffer *text)
+{
+    for (size_t i = 0; i < projection->route_count; i++) {
+        const weir_route *route = &projection->routes[i];
+        weir_buffer_format(text, "%s%s -> %zu\n", route->pattern, route->prefix ? "*" : "",
+                           route->on);
+    }
+    for (size_t i = 0; i < projection->on_count; i++) {
+        weir_buffer_format(text, "on %zu\n", i);
+        weir_statements_normal(projection->handlers + projection->ons[i].first,
+                               projection->ons[i].count, text);
+    }
+}
+
+char *weir_definition_make(const weir_projection *projection, weir_connection *connection,
+                           weir_error *error)
+{
+    weir_buffer tables = WEIR_BUFFER(NORMAL_LIMIT), handlers = WEIR_BUFFER(NORMAL_LIMIT),
+                from = WEIR_BUFFER(NORMAL_LIMIT);
+    char version[16];
+    snprintf(version, sizeof version, "%d", projection->version);
+    for (size_t i = 0; i < projection->type_count; i++)
+        weir_buffer_format(&from, "%s%s", i > 0 ? "," : "", projection->types[i]);
+    weir_statements_normal(projection->tables, projection->table_count, &tables);
+    describe_handlers(projection, &handlers);
+    const weir_param params[] = {WEIR_PARAM_TEXT(projection->base),
+                                 WEIR_PARAM_TEXT(version),
+                                 WEIR_PARAM_TEXT(apply_names[projection->apply]),
+                                 WEIR_PARAM_TEXT(from.data),
+                                 WEIR_PARAM_TEXT(tables.data),
+                                 WEIR_PARAM_TEXT(handlers.data)};
+    weir_result *made =
+        weir_connection_query(connection, "projection_definition", params, 6, error);
+    char *definition = made ? weir_strdup(weir_result_value(made, 0, 0)) : NULL;
+    weir_result_free(made);
+    weir_buffer_free(&from);
+    weir_buffer_free(&handlers);
+    weir_buffer_free(&tables);
+    return definition;
+}
+
+bool weir_generation_find(const weir_projection *projection, weir_connection *connection,
+                          const char *definition, int *generation, bool *same_tables, bool *same,
+                          weir_error *error)
+{
+    const weir_param params[] = {WEIR_PARAM_TEXT(projection->name), WEIR_PARAM_TEXT(definition)};
+    weir_result *found = weir_connection_query(connection, "projection_serving", params, 2, error);
+    if (!found)
+        return false;
+    *generation = 0;
+    bool ok = true;
+    if (weir_result_rows(found) > 0) {
+        *generation = (int)weir_result_integer(found, 0, 0);
+        *same_tables = weir_result_bool(found, 0, 2);
+        *same = *same_tables && weir_result_bool(found, 0, 3);
+        if (strcmp(weir_result_value(found, 0, 1), "projection") != 0)
+            ok = weir_projection_fail(projection, projection->name_line, error,
+                                      "the name '%s' belongs to a subscription of kind %s",
+                                      projection->name, weir_result_value(found, 0, 1));
+    }
+    weir_result_free(found);
+    return ok;
+}
+
+/* An existing schema is ours to use only if it is empty, and for tables not even then. */
+static bool check_free(const weir_projection *projection, weir_connection *connection,
+                       const char *schema, bool tables, weir_error *error)
+{
+    weir_param param = WEIR_PARAM_TEXT(schema);
+    weir_result *found = weir_connection_query(connection, "projection_schema", &param, 1, error);
+    if (!found)
+        return false;
+    bool taken = weir_result_rows(found) > 0 && (tables || weir_result_bool(found, 0, 0));
+    weir_result_free(found);
+    if (!taken)
+        return true;
+    return weir_projection_fail(projection, projection->name_line, error,
+                                "schema \"%s\" exists and was not made by this projection; rename "
+                                "the projection, or drop that schema",
+                                schema);
+}
+
+/* Runs the statements that a statement of store/sql makes, one a row. */
+static bool run_made(weir_connection *connection, const char *maker, const char *first,
+                     const char *second, int *count, weir_error *error)
+{
+    const weir_param params[] = {WEIR_PARAM_TEXT(first), WEIR_PARAM_TEXT(second)};
+    weir_result *made = weir_connection_query(connection, maker, params, 2, error);
+    if (!made)
+        return false;
+    bool ok = true;
+    *count = weir_result_rows(made);
+    for (int i = 0; ok && i < *count; i++)
+        ok = weir_connection_execute(connection, weir_result_value(made, i, 0), error);
+    weir_result_free(made);
+    return ok;
+}
+
+static bool make_views(const weir_projection *projection, weir_connection *connection,
+                       const weir_actors *actors, const char *tables, weir_error *error)
+{
+    int count;
+    if (!run_made(connection, "projection_grant", tables, actors->viewer, &count, error) ||
+        !weir_act_as(connection, actors->owner, error) ||
+        !weir_schema_make(connection, actors, actors->owner, projection->name, error) ||
+        !run_made(connection, "projection_views", projection->name, tables, &count, error))
+        return false;
+    if (count == 0)
+        return weir_projection_fail(projection, projection->name_line, error,
+                                    "no table is made before the first 'on'");
+    return !*actors->reader || run_made(connection, "projection_grant", projection->name,
+                                        actors->reader, &count, error);
+}
+
+static bool make_all(weir_feed *feed, weir_connection *connection, const weir_actors *actors,
+                     const char *definition, weir_error *error)
+{
+    const weir_projection *projection = feed->projection;
+    char tables[64];
+    snprintf(tables, sizeof tables, "%s__g1", projection->name);
+    if (!check_free(projection, connection, projection->name, false, error) ||
+        !check_free(projection, connection, tables, true, error) ||
+        !weir_session_set(feed, connection, actors->projector, tables, "force_generic_plan", true,
+                          error) ||
+        !weir_tables_make(projection, connection, actors, tables, error))
+        return false;
+    if (WEIR_FAILPOINT(projection_after_schema))
+        return weir_fail(error, WEIR_FATE_RETRY, "failpoint projection_after_schema");
+    const weir_param params[] = {WEIR_PARAM_TEXT(projection->name), WEIR_PARAM_TEXT(definition)};
+    return weir_handlers_verify(projection, connection, tables, error) &&
+           weir_values_warn(feed, connection, error) &&
+           make_views(projection, connection, actors, tables, error) &&
+           weir_act_as(connection, actors->projector, error) &&
+           weir_statement_run(connection, "projection_insert", params, 2, error);
+}
+
+static bool create(weir_feed *feed, weir_connection *connection, const weir_actors *actors,
+                   const char *definition, weir_error *error)
+{
+    const weir_projection *projection = feed->projection;
+    weir_param name = WEIR_PARAM_TEXT(projection->name);
+    int generation;
+    bool same_tables, same;
+    return weir_connection_execute(connection, "BEGIN", error) &&
+           weir_statement_run(connection, "projection_lock", &name, 1, error) &&
+           weir_generation_find(projection, connection, definition, &generation, &same_tables,
+                                &same, error) &&
+           (generation > 0 || make_all(feed, connection, actors, definition, error)) &&
+           weir_connection_execute(connection, "COMMIT", error);
+}
+
+bool weir_generation_create(weir_feed *feed, weir_connection *connection, const weir_actors *actors,
+                            const char *definition, weir_error *error)
+{
+    if (!create(feed, connection, actors, definition, error)) {
+        weir_error rollback;
+        if (weir_connection_in_transaction(connection) &&
+            !weir_connection_execute(connection, "ROLLBACK", &rollback))
+            WEIR_WARN("projection", feed->projection->name, rollback.message);
+        if (error->fate != WEIR_FATE_RETRY) {
+            error->fate = WEIR_FATE_CONFIG;
+            error->code = WEIR_INVALID;
+        }
+        return false;
+    }
+    if (WEIR_FAILPOINT(projection_after_views))
+        return weir_fail(error, WEIR_FATE_RETRY, "failpoint projection_after_views");
+    return true;
+}

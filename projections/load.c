@@ -1,0 +1,164 @@
+/* From files to projections: one file by path, or all of `projections.files`.
+ *
+ * Two projections of one name, a pattern that finds no file, and settings for a subscription that
+ * does not exist are mistakes that would otherwise stay silent: they are refused. */
+#include <errno.h>
+#include <glob.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "projections/handler_int.h"
+#include "projections/projection_int.h"
+
+weir_projection *weir_projection_load(const char *path, weir_error *error)
+{
+    weir_projection *projection = NULL;
+    char *text = weir_malloc(WEIR_PROJECTION_FILE_LIMIT + 1);
+    FILE *file = fopen(path, "rb");
+    size_t length = file ? fread(text, 1, WEIR_PROJECTION_FILE_LIMIT + 1, file) : 0;
+    if (!file || ferror(file))
+        weir_fail(error, WEIR_FATE_CONFIG, "%s: %s", path, strerror(errno));
+    else
+        projection = weir_projection_parse(path, text, length, error);
+    if (file)
+        fclose(file);
+    free(text);
+    return projection;
+}
+
+static void free_statements(weir_statement *statements, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        free(statements[i].label);
+        free(statements[i].name);
+        free(statements[i].many);
+    }
+    free(statements);
+}
+
+void weir_projection_free(weir_projection *projection)
+{
+    if (!projection)
+        return;
+    weir_feed_free(projection->feed);
+    free_statements(projection->tables, projection->table_count);
+    free_statements(projection->handlers, projection->handler_count);
+    for (size_t i = 0; i < projection->route_count; i++)
+        free(projection->routes[i].pattern);
+    for (size_t i = 0; i < projection->type_count; i++)
+        free(projection->types[i]);
+    free(projection->routes);
+    free(projection->types);
+    free(projection->ons);
+    free(projection->name);
+    free(projection->text);
+    free(projection->file);
+    free(projection);
+}
+
+const char *weir_projection_name(const weir_projection *projection)
+{
+    return projection->name;
+}
+
+const char *weir_projection_file(const weir_projection *projection)
+{
+    return projection->file;
+}
+
+const char *const *weir_projection_types(const weir_projection *projection)
+{
+    return (const char *const *)projection->types;
+}
+
+weir_apply weir_projection_apply(const weir_projection *projection)
+{
+    return projection->apply;
+}
+
+static bool add(weir_projections *projections, const char *path, weir_error *error)
+{
+    weir_projection *projection = weir_projection_load(path, error);
+    if (!projection)
+        return false;
+    for (size_t i = 0; i < projections->count; i++) {
+        const weir_projection *other = projections->items[i];
+        if (strcmp(other->name, projection->name) != 0)
+            continue;
+        weir_projection_fail(projection, projection->name_line, error,
+                             "a second projection '%s'; the first is in %s", projection->name,
+                             other->file);
+        weir_projection_free(projection);
+        return false;
+    }
+    projections->items =
+        weir_realloc(projections->items, (projections->count + 1) * sizeof(weir_projection *));
+    projections->items[projections->count++] = projection;
+    return true;
+}
+
+static bool add_pattern(const weir_config *config, const char *pattern,
+                        weir_projections *projections, weir_error *error)
+{
+    const char *folder = weir_config_directory(config);
+    bool as_is = *pattern == '/' || strcmp(folder, ".") == 0;
+    char *path = as_is ? weir_strdup(pattern) : weir_format("%s/%s", folder, pattern);
+    glob_t found = {0};
+    int result = glob(path, 0, NULL, &found);
+    bool ok = result == 0;
+    if (result == GLOB_NOMATCH)
+        weir_fail(error, WEIR_FATE_CONFIG, "projections.files: no file matches '%s'", path);
+    else if (!ok)
+        weir_fail(error, WEIR_FATE_CONFIG, "projections.files: '%s' cannot be read", path);
+    for (size_t i = 0; ok && i < found.gl_pathc; i++)
+        ok = add(projections, found.gl_pathv[i], error);
+    globfree(&found);
+    free(path);
+    return ok;
+}
+
+static bool check_overrides(const weir_config *config, const weir_projections *projections,
+                            weir_error *error)
+{
+    const char **names = weir_calloc(projections->count, sizeof(char *));
+    for (size_t i = 0; i < projections->count; i++)
+        names[i] = projections->items[i]->name;
+    bool ok = true;
+    for (size_t i = 0; ok && i < weir_config_subscriptions(config); i++) {
+        const char *name = weir_config_subscription_name(config, i);
+        size_t at = 0;
+        while (at < projections->count && strcmp(names[at], name) != 0)
+            at++;
+        if (at < projections->count)
+            continue;
+        const char *close = weir_suggest(name, names, projections->count);
+        ok =
+            weir_fail(error, WEIR_FATE_CONFIG, "subscriptions: no projection is named '%s'%s%s%s",
+                      name, close ? "; did you mean '" : "", close ? close : "", close ? "'?" : "");
+    }
+    free(names);
+    return ok;
+}
+
+bool weir_projections_load(const weir_config *config, weir_projections *projections,
+                           weir_error *error)
+{
+    *projections = (weir_projections){0};
+    bool ok = true;
+    for (size_t i = 0; ok && i < weir_config_count(config, "projections.files"); i++)
+        ok = add_pattern(config, weir_config_item(config, "projections.files", i), projections,
+                         error);
+    ok = ok && check_overrides(config, projections, error);
+    if (!ok)
+        weir_projections_free(projections);
+    return ok;
+}
+
+void weir_projections_free(weir_projections *projections)
+{
+    for (size_t i = 0; i < projections->count; i++)
+        weir_projection_free(projections->items[i]);
+    free(projections->items);
+    *projections = (weir_projections){0};
+}

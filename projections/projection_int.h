@@ -1,0 +1,95 @@
+/* The inside of a projection, shared by the files of this folder only: what the parser leaves, and
+ * the steps that bring it to life on a connection. */
+#ifndef WEIR_PROJECTIONS_PROJECTION_INT_H
+#define WEIR_PROJECTIONS_PROJECTION_INT_H
+
+#include "projections/projections.h"
+#include "projections/sql_lexer_int.h"
+
+#define WEIR_PROJECTION_FILE_LIMIT 1048576 /* bytes */
+
+/* One SQL statement of the file, without its semicolon. */
+typedef struct weir_statement {
+    const char *sql; /* in the projection's text; not terminated */
+    size_t length;
+    int line;
+    char *label; /* "users.sql:12" */
+    char *name;  /* prepared under this name */
+    char *many;  /* and, reading arrays, under this one; NULL in apply: each */
+    size_t body; /* where the text after WITH [RECURSIVE] begins; 0: it does not begin so */
+    bool recursive;
+} weir_statement;
+
+/* The statements under one `on`, in order. */
+typedef struct weir_on {
+    int line;
+    size_t first, count; /* in projection->handlers */
+} weir_on;
+
+/* One pattern of an `on`. Sorted most specific first, so that the first match counts. */
+typedef struct weir_route {
+    char *pattern; /* without its star */
+    size_t length;
+    bool prefix; /* it had a star */
+    int line;
+    size_t on; /* in projection->ons */
+} weir_route;
+
+typedef struct weir_feed weir_feed; /* the handler's state, handler.c */
+
+struct weir_projection {
+    char *file;       /* as errors name it */
+    const char *base; /* its last part */
+    char *text;
+    size_t text_length;
+    char *name;
+    int name_line;
+    char **types; /* NULL-terminated */
+    size_t type_count;
+    weir_apply apply;
+    int version;
+    weir_statement *tables;
+    size_t table_count;
+    weir_statement *handlers;
+    size_t handler_count;
+    weir_on *ons;
+    size_t on_count;
+    weir_route *routes;
+    size_t route_count;
+    weir_feed *feed;
+};
+
+/* weir_projection_parse parses text (copied) as the file named file. */
+weir_projection *weir_projection_parse(const char *file, const char *text, size_t length,
+                                       weir_error *error);
+
+/* weir_projection_fail fills a CONFIG error "file:line: …"; false. */
+bool weir_projection_fail(const weir_projection *projection, int line, weir_error *error,
+                          const char *format, ...) WEIR_PRINTF(4, 5);
+
+/* weir_projection_route finds the `on` that an event type goes to; -1: none. */
+int weir_projection_route(const weir_projection *projection, const char *event_type);
+
+/* weir_statement_examine refuses what may not stand at this place and notes how a WITH begins; for
+ * a handler on is true. */
+WEIR_MUST_USE bool weir_statement_examine(const weir_projection *projection,
+                                          weir_statement *statement, bool on, weir_error *error);
+
+/* weir_statement_inject appends the statement with the relation `events` put before it: over arrays
+ * ($1::bigint[] …), or over one event's values ($1::bigint …). */
+void weir_statement_inject(const weir_statement *statement, bool many, weir_buffer *sql);
+
+/* weir_statement_place puts "file:line:column: " before error, for an error at the given character
+ * (from 1; 0: unknown) of sql, in which the statement's last `length` bytes are its own; injected
+ * says whether weir_statement_inject made it. Errors other than RETRY become CONFIG. False. */
+bool weir_statement_place(const weir_projection *projection, const weir_statement *statement,
+                          const char *sql, bool injected, int character, weir_error *error);
+
+/* weir_statements_normal appends the statements' tokens with single blanks and no comments: what a
+ * definition's hash is made of. */
+void weir_statements_normal(const weir_statement *statements, size_t count, weir_buffer *text);
+
+/* weir_suggest returns the candidate closest to word, NULL when none is close. */
+const char *weir_suggest(const char *word, const char *const *candidates, size_t count);
+
+#endif
