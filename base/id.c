@@ -1,4 +1,4 @@
-/* UUIDs of version 7 (RFC 9562).
+/* UUIDs (RFC 9562): version 7, and version 5 for names.
  *
  * Owns the last id this process made: 48 bits of milliseconds and 74 of randomness. An id made in
  * the same millisecond, or while the clock stands behind, is the last one plus a random step, so
@@ -63,6 +63,13 @@ weir_uuid weir_uuid_new(void)
     write_bits(id.bytes + 6, 2, UINT64_C(0x7000) | last.high);
     write_bits(id.bytes + 8, 8, UINT64_C(1) << 63 | last.low);
     pthread_mutex_unlock(&lock);
+    return id;
+}
+
+weir_uuid weir_uuid_from_name(const char *name, size_t length)
+{
+    weir_uuid id;
+    uuid_generate_sha1(id.bytes, *uuid_get_template("url"), name, length);
     return id;
 }
 
