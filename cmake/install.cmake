@@ -25,6 +25,7 @@ install(FILES ${CMAKE_SOURCE_DIR}/LICENSE DESTINATION ${CMAKE_INSTALL_DOCDIR})
 
 # Debian's library folder is two levels deep (lib/x86_64-linux-gnu), others' is one.
 file(RELATIVE_PATH WEIR_PC_TO_PREFIX /p/${CMAKE_INSTALL_LIBDIR}/pkgconfig /p)
+string(REGEX REPLACE "/$" "" WEIR_PC_TO_PREFIX "${WEIR_PC_TO_PREFIX}")
 configure_file(${CMAKE_SOURCE_DIR}/packaging/weir.pc.in ${CMAKE_BINARY_DIR}/generated/weir.pc @ONLY)
 install(FILES ${CMAKE_BINARY_DIR}/generated/weir.pc
         DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig)
