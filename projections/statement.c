@@ -3,6 +3,7 @@
  *
  * The rules here are the ones that a statement's first words decide; which relations it writes is
  * for the plan to say (check.c). No value ever enters the SQL text. */
+#include <ctype.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -219,7 +220,7 @@ bool weir_statement_examine(const weir_projection *projection, weir_statement *s
         char words[64];
         snprintf(words, sizeof words, "%.*s", length, *fits->words ? fits->words : s.first.text);
         for (char *c = words; *c; c++)
-            *c = (char)(*c >= 'a' && *c <= 'z' ? *c - 'a' + 'A' : *c);
+            *c = (char)toupper((unsigned char)*c);
         return weir_projection_fail(projection, statement->line, error, "%s is refused here: %s",
                                     words, fits->why);
     }
@@ -278,7 +279,10 @@ void weir_statements_normal(const weir_statement *statements, size_t count, weir
         weir_lexer lexer = weir_lexer_over(statements[i].sql, statements[i].length);
         for (weir_token token = next_token(&lexer); token.kind != WEIR_TOKEN_END;
              token = next_token(&lexer)) {
-            weir_buffer_append(text, token.text, token.length);
+            for (size_t c = 0; c < token.length; c++)
+                weir_buffer_char(text, token.kind == WEIR_TOKEN_WORD
+                                           ? (char)tolower((unsigned char)token.text[c])
+                                           : token.text[c]);
             weir_buffer_char(text, ' ');
         }
         weir_buffer_text(text, ";\n");
