@@ -1,0 +1,83 @@
+/* What one row of the table cannot say: shapes of names, and settings that must fit each other. */
+#include <ctype.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "config/config_int.h"
+
+#define TOPIC_CHARACTERS "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-"
+
+static bool refuse(const weir_config *config, const char *name, const char *why, weir_error *error)
+{
+    return weir_fail(error, WEIR_FATE_CONFIG, "%s: %s %s, not '%s'",
+                     weir_config_source(config, name), name, why, weir_config_text(config, name));
+}
+
+static bool check_schema(const weir_config *config, weir_error *error)
+{
+    const char *schema = weir_config_text(config, "store.schema");
+    size_t length = strspn(schema, "abcdefghijklmnopqrstuvwxyz0123456789_");
+    if (length == 0 || length > 40 || schema[length] || isdigit((unsigned char)schema[0]) ||
+        strncmp(schema, "pg_", 3) == 0)
+        return refuse(config, "store.schema",
+                      "must have 1 to 40 of a-z, 0-9 and _, beginning with neither a digit nor pg_",
+                      error);
+    return true;
+}
+
+static bool check_topic_format(const weir_config *config, weir_error *error)
+{
+    const char *format = weir_config_text(config, "kafka.topic_format");
+    if (!strstr(format, "{aggregate_type}"))
+        return refuse(config, "kafka.topic_format", "must contain {aggregate_type}", error);
+    for (const char *at = format; *at;) {
+        size_t plain = strspn(at, TOPIC_CHARACTERS);
+        size_t place = strncmp(at, "{prefix}", 8) == 0            ? 8
+                       : strncmp(at, "{aggregate_type}", 16) == 0 ? 16
+                                                                  : 0;
+        if (plain + place == 0)
+            return refuse(config, "kafka.topic_format",
+                          "may have letters, digits, '.', '_', '-', {prefix} and {aggregate_type}",
+                          error);
+        at += plain ? plain : place;
+    }
+    return true;
+}
+
+static bool check_prefix(const weir_config *config, weir_error *error)
+{
+    const char *prefix = weir_config_text(config, "kafka.topic_prefix");
+    size_t length = strspn(prefix, TOPIC_CHARACTERS);
+    if (length == 0 || prefix[length] || length > 100)
+        return refuse(config, "kafka.topic_prefix",
+                      "must have 1 to 100 letters, digits, '.', '_' or '-'", error);
+    return true;
+}
+
+static bool check_listen(const weir_config *config, weir_error *error)
+{
+    const char *listen = weir_config_text(config, "admin.listen");
+    const char *colon = strrchr(listen, ':');
+    char *end = NULL;
+    long port = colon ? strtol(colon + 1, &end, 10) : -1;
+    if (!colon || colon == listen || end == colon + 1 || *end || port < 0 || port > 65535)
+        return refuse(config, "admin.listen", "must be host:port", error);
+    return true;
+}
+
+static bool check_names(const weir_config *config, weir_error *error)
+{
+    static const char *const needed[] = {"kafka.brokers", "relay.name"};
+    for (size_t i = 0; i < sizeof needed / sizeof *needed; i++)
+        if (!weir_config_text(config, needed[i])[0])
+            return refuse(config, needed[i], "must not be empty", error);
+    return true;
+}
+
+bool weir_config_check(const weir_config *config, weir_error *error)
+{
+    return check_schema(config, error) && check_names(config, error) &&
+           check_prefix(config, error) && check_topic_format(config, error) &&
+           check_listen(config, error);
+}

@@ -1,0 +1,123 @@
+/* WEIR_SECTION_KEY variables: the same table of settings under other names. A variable of a known
+ * section that names no setting is refused, since a typing error would otherwise do nothing. */
+#include <ctype.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/suggest.h"
+#include "config/config_int.h"
+
+#define NAME_SIZE 128
+#define SUBSCRIPTIONS "WEIR_SUBSCRIPTIONS_"
+
+/* Ours, but no settings. */
+static const char *const others[] = {"WEIR_CONFIG", "WEIR_FAILPOINT", "WEIR_BIN", "WEIR_WRAPPER"};
+
+static void fold(const char *name, char *out, size_t size)
+{
+    size_t i;
+    for (i = 0; name[i] && i + 1 < size; i++)
+        out[i] = isalnum((unsigned char)name[i]) ? (char)toupper((unsigned char)name[i]) : '_';
+    out[i] = '\0';
+}
+
+static void variable_of(const weir_setting *setting, char out[NAME_SIZE])
+{
+    char name[NAME_SIZE];
+    snprintf(name, sizeof name, "weir.%s", setting->name);
+    fold(name, out, NAME_SIZE);
+}
+
+static bool is_other(const char *variable)
+{
+    for (size_t i = 0; i < sizeof others / sizeof *others; i++)
+        if (strcmp(variable, others[i]) == 0)
+            return true;
+    return strncmp(variable, "WEIR_TEST_", 10) == 0;
+}
+
+/* WEIR_SUBSCRIPTIONS_<NAME>_<KEY>: the key is what it ends with. */
+static bool set_overlay(weir_config *config, const char *variable, const char *value, bool *known,
+                        weir_error *error)
+{
+    for (size_t i = 0; weir_settings[i].name; i++) {
+        char key[NAME_SIZE], name[NAME_SIZE];
+        if (strncmp(weir_settings[i].name, WEIR_SUBSCRIPTION_PREFIX,
+                    strlen(WEIR_SUBSCRIPTION_PREFIX)) != 0)
+            continue;
+        key[0] = '_';
+        fold(weir_settings[i].name + strlen(WEIR_SUBSCRIPTION_PREFIX), key + 1, sizeof key - 1);
+        size_t whole = strlen(variable), suffix = strlen(key), prefix = strlen(SUBSCRIPTIONS);
+        if (whole <= prefix + suffix || strcmp(variable + whole - suffix, key) != 0)
+            continue;
+        snprintf(name, sizeof name, "%.*s", (int)(whole - suffix - prefix), variable + prefix);
+        weir_overlay *overlay = weir_config_overlay(config, name, true);
+        *known = true;
+        return weir_value_assign(&overlay->values[i], &weir_settings[i], value, variable, variable,
+                                 error);
+    }
+    return true;
+}
+
+static bool set_setting(weir_config *config, const char *variable, const char *value, bool *known,
+                        weir_suggestion *near, char names[][NAME_SIZE], weir_error *error)
+{
+    for (size_t i = 0; weir_settings[i].name; i++) {
+        variable_of(&weir_settings[i], names[i]);
+        if (strchr(weir_settings[i].name, '*'))
+            continue;
+        if (strcmp(variable, names[i]) == 0) {
+            *known = true;
+            return weir_value_assign(&config->values[i], &weir_settings[i], value, variable,
+                                     variable, error);
+        }
+        weir_suggest_offer(near, names[i]);
+    }
+    return true;
+}
+
+static bool in_known_section(const char *variable)
+{
+    for (size_t i = 0; weir_settings[i].name; i++) {
+        char name[NAME_SIZE];
+        variable_of(&weir_settings[i], name);
+        size_t section = strcspn(name + 5, "_") + 6;
+        if (strncmp(variable, name, section) == 0)
+            return true;
+    }
+    return false;
+}
+
+static bool apply(weir_config *config, const char *variable, const char *value, weir_error *error)
+{
+    size_t count = weir_setting_count();
+    char(*names)[NAME_SIZE] = weir_calloc(count, sizeof *names);
+    weir_suggestion near = {.word = variable};
+    bool known = false;
+    bool ok = strncmp(variable, SUBSCRIPTIONS, strlen(SUBSCRIPTIONS)) == 0
+                  ? set_overlay(config, variable, value, &known, error)
+                  : set_setting(config, variable, value, &known, &near, names, error);
+    if (ok && !known && in_known_section(variable))
+        ok = weir_fail(error, WEIR_FATE_CONFIG, "the environment's %s names no setting%s%s%s",
+                       variable, near.best ? "; did you mean " : "", near.best ? near.best : "",
+                       near.best ? "?" : "");
+    free(names);
+    return ok;
+}
+
+bool weir_environment_load(weir_config *config, weir_error *error)
+{
+    for (char **entry = environ; *entry; entry++) {
+        const char *equals = strchr(*entry, '=');
+        if (strncmp(*entry, "WEIR_", 5) != 0 || !equals)
+            continue;
+        char *variable = weir_strndup(*entry, (size_t)(equals - *entry));
+        bool ok = is_other(variable) || apply(config, variable, equals + 1, error);
+        free(variable);
+        if (!ok)
+            return false;
+    }
+    return true;
+}
