@@ -46,7 +46,7 @@ BEGIN
     UPDATE weir.checkpoints c
         SET next_offset = m.to_offset, position = m.position, events = c.events + m.events,
             last_processed_at = clock_timestamp()
-        FROM unnest(topics, partitions, from_offsets, epochs, to_offsets, positions, events)
+        FROM unnest(topics, partitions, from_offsets, epochs, to_offsets, positions, move_checkpoints.events)
              AS m(topic, partition, from_offset, epoch, to_offset, position, events)
         WHERE c.subscription = move_checkpoints.subscription AND c.generation = move_checkpoints.generation
           AND c.topic = m.topic AND c.partition = m.partition AND c.lanes = 1 AND c.lane = 0
