@@ -24,11 +24,12 @@ static bool send_all(weir_connection *connection, const weir_call *calls, int co
     return true;
 }
 
-/* Reads to the sync. The n-th end of results belongs to the n-th call. */
+/* Reads to the sync. The n-th end of results belongs to the n-th call. After a stream, libpq gives
+ * the first call's row and then an empty result; only the row counts. */
 static bool receive_all(weir_connection *connection, int count, weir_result_fn *fn, void *context,
                         int *failed, weir_error *error)
 {
-    bool succeeded = true;
+    bool succeeded = true, single = false;
     for (int call = 0;;) {
         bool ok;
         PGresult *result = weir_connection_next(connection, &ok, error);
@@ -39,6 +40,7 @@ static bool receive_all(weir_connection *connection, int count, weir_result_fn *
         }
         if (!result) {
             call++;
+            single = false;
             continue;
         }
         ExecStatusType status = PQresultStatus(result);
@@ -46,8 +48,9 @@ static bool receive_all(weir_connection *connection, int count, weir_result_fn *
             succeeded = weir_connection_fail(connection, result, error);
             *failed = call < count ? call : count;
         }
-        if (succeeded && fn && status != PGRES_PIPELINE_SYNC)
+        if (succeeded && fn && !single && status != PGRES_PIPELINE_SYNC)
             fn(context, call, (const weir_result *)result);
+        single = status == PGRES_SINGLE_TUPLE;
         PQclear(result);
         if (status == PGRES_PIPELINE_SYNC)
             return succeeded;

@@ -1,9 +1,9 @@
 /* The SQL of store/sql, by name, and its rewriting for a schema that is not called weir.
  *
  * The files name everything with "weir." and the roles "weir_owner" and so on, so that they run in
- * psql as they are. Another schema replaces the word weir where it stands before a dot or an
- * underscore, or after SCHEMA, and no name, quote or dot stands before it; in particular a
- * setting's name in quotes stays. */
+ * psql as they are. Another schema replaces the word weir where a dot or an underscore follows, or
+ * SCHEMA precedes, and no name or dot stands before it; also inside quotes, so that names of
+ * sequences and settings follow. */
 #include <ctype.h>
 #include <string.h>
 
@@ -20,7 +20,7 @@ const char *weir_sql_find(const char *name)
 
 static bool starts_word(const char *text, const char *at)
 {
-    return at == text || !(isalnum((unsigned char)at[-1]) || strchr("_.'\"", at[-1]));
+    return at == text || !(isalnum((unsigned char)at[-1]) || strchr("_.\"", at[-1]));
 }
 
 static bool is_schema(const char *text, const char *at)

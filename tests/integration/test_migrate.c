@@ -62,15 +62,19 @@ static void every_statement_prepares(void **state)
 {
     fixture *f = *state;
     int prepared = 0;
+    char *conninfo = fixture_conninfo(f);
+    weir_connection *c = fixture_connect(conninfo);
     for (const weir_sql *sql = weir_sql_embedded; sql->name; sql++) {
         weir_error error = {0};
-        if (strchr(sql->name, '/'))
+        if (strchr(sql->name, '/') || strcmp(sql->name, "session") == 0)
             continue;
-        if (!weir_connection_prepare(weir_store_connection(f->store), sql->name, sql->text, &error))
+        if (!weir_connection_prepare(c, sql->name, sql->text, &error))
             fail_msg("%s: %s", sql->name, error.message);
         prepared++;
     }
     assert_true(prepared > 10);
+    weir_connection_close(c);
+    free(conninfo);
 }
 
 static void two_stores_live_in_one_database(void **state)
