@@ -22,28 +22,30 @@ typedef struct weir_batch {
  * together with BEGIN, the checkpoint's compare-and-swap and COMMIT. */
 typedef struct weir_calls {
     weir_call *calls;
-    size_t *event;       /* per call: index of the event it was for; SIZE_MAX: several */
-    const char **label;  /* per call: what to name in an error: "users.sql:12" ; may be NULL */
+    size_t *event;      /* per call: index of the event it was for; SIZE_MAX: several */
+    const char **label; /* per call: what to name in an error: "users.sql:12" ; may be NULL */
     size_t count, capacity;
     weir_arena *arena;
 } weir_calls;
 
-/* weir_calls_add appends one call; false (RETRY) when the arena is full: the runtime then halves the
- * batch. params are in the batch's arena. */
+/* weir_calls_add appends one call; false (RETRY) when the arena is full: the runtime then halves
+ * the batch. params are in the batch's arena. */
 WEIR_MUST_USE bool weir_calls_add(weir_calls *calls, weir_call call, size_t event,
                                   const char *label, weir_error *error);
 
 /* What a subscription does with events. All functions run in the subscription's thread. */
 typedef struct weir_handler {
-    const char *subscription;        /* name: letters, digits, _ ; at most 50 */
-    int generation;                  /* which generation to feed; set by open */
+    const char *subscription;           /* name: letters, digits, _ ; at most 50 */
+    int generation;                     /* which generation to feed; set by open */
     const char *const *aggregate_types; /* whose topics to read, NULL-terminated */
     void *context;
     /* open is called on a fresh connection, first of all and after every reconnect: create what is
      * missing, check, prepare statements, set the role and search_path. It sets generation. */
     bool (*open)(struct weir_handler *handler, weir_connection *connection, weir_error *error);
     /* collect turns a batch into calls. one_by_one: each event's statements on their own, so that a
-     * culprit can be named. Events that the handler does not care for produce no call. */
+     * culprit can be named. Events that the handler does not care for produce no call. It does no
+     * I/O: RETRY means that the arena is full, and then the batch is halved; POISON accuses the
+     * batch like a refused statement. */
     bool (*collect)(struct weir_handler *handler, const weir_batch *batch, bool one_by_one,
                     weir_calls *calls, weir_error *error);
 } weir_handler;
@@ -57,15 +59,15 @@ weir_subscription *weir_subscription_new(const weir_config *config, weir_handler
 void weir_subscription_free(weir_subscription *subscription);
 
 /* weir_subscription_run applies events until stop is requested, finishing the transaction in
- * progress. With once: up to the ends of the topics as they were at its start. RETRY failures back off
- * for ever, logged once per change of state. False: the subscription stopped itself, error says at
- * which event, statement and cause; the same is recorded in weir.subscriptions. */
+ * progress. With once: up to the ends of the topics as they were at its start. RETRY failures back
+ * off for ever, logged once per change of state. False: the subscription stopped itself, error says
+ * at which event, statement and cause; the same is recorded in weir.subscriptions. */
 WEIR_MUST_USE bool weir_subscription_run(weir_subscription *subscription, bool once,
                                          weir_error *error);
 
 typedef struct weir_subscription_health {
-    bool assigned;       /* a member of its group with an assignment (possibly empty) */
-    bool stopped;        /* stopped itself */
+    bool assigned; /* a member of its group with an assignment (possibly empty) */
+    bool stopped;  /* stopped itself */
     bool store_up, kafka_up;
     int64_t lag_events;  /* over the assigned partitions, from the last known ends */
     int64_t events;      /* applied by this process */
@@ -75,11 +77,12 @@ void weir_subscription_health_get(const weir_subscription *subscription,
                                   weir_subscription_health *health);
 const char *weir_subscription_name(const weir_subscription *subscription);
 
-/* weir_lag is the distance of one subscription from the store, from a process that need not run it. */
+/* weir_lag is the distance of one subscription from the store, from a process that need not run it.
+ */
 typedef struct weir_lag {
-    int64_t unread;      /* messages in the topics beyond the checkpoints */
-    int64_t unrelayed;   /* events in the store beyond the relay's cursor, of the subscribed types */
-    double seconds;      /* age of the oldest event not yet applied; 0 when there is none */
+    int64_t unread;    /* messages in the topics beyond the checkpoints */
+    int64_t unrelayed; /* events in the store beyond the relay's cursor, of the subscribed types */
+    double seconds;    /* age of the oldest event not yet applied; 0 when there is none */
 } weir_lag;
 
 /* weir_lag_measure asks PostgreSQL and Kafka. RETRY when either does not answer within 10 s. */

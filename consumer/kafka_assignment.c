@@ -1,0 +1,138 @@
+/* Which partitions this member owns, and from where it reads them.
+ *
+ * The group's assignment is taken over at once but answered with an empty list, so that nothing is
+ * fetched before the checkpoints are known; weir_source_resume then assigns the real offsets. The
+ * same call starts over after any failure. The group's own offsets are written for other tools to
+ * see, and never read. */
+#include "consumer/kafka_int.h"
+
+#include <stdlib.h>
+
+static void drop_partitions(weir_source *source)
+{
+    for (size_t i = 0; i < source->count; i++)
+        free(source->partitions[i].topic);
+    free(source->partitions);
+    source->partitions = NULL;
+    source->count = 0;
+    source->last = NULL;
+    source->changed = true;
+}
+
+static int compare_partitions(const void *a, const void *b)
+{
+    const weir_partition *x = a, *y = b;
+    return weir_place_order(x->topic, x->number, y->topic, y->number);
+}
+
+static void take_partitions(weir_source *source, const rd_kafka_topic_partition_list_t *list)
+{
+    drop_partitions(source);
+    source->count = (size_t)list->cnt;
+    source->partitions = weir_calloc(source->count, sizeof *source->partitions);
+    for (int i = 0; i < list->cnt; i++)
+        source->partitions[i] = (weir_partition){
+            .topic = weir_strdup(list->elems[i].topic),
+            .number = list->elems[i].partition,
+            .next_offset = WEIR_NOTHING_READ,
+            .low = WEIR_UNKNOWN,
+            .high = WEIR_UNKNOWN,
+            .end = WEIR_UNKNOWN,
+            .group_offset = WEIR_UNKNOWN,
+        };
+    qsort(source->partitions, source->count, sizeof *source->partitions, compare_partitions);
+}
+
+weir_partition *weir_source_find(weir_source *source, const char *topic, int32_t number)
+{
+    weir_partition *last = source->last;
+    if (last && last->number == number && strcmp(last->topic, topic) == 0)
+        return last;
+    weir_partition wanted = {.topic = (char *)(uintptr_t)topic, .number = number};
+    if (source->count > 0)
+        source->last = bsearch(&wanted, source->partitions, source->count,
+                               sizeof *source->partitions, compare_partitions);
+    return source->last;
+}
+
+void weir_source_on_rebalance(rd_kafka_t *kafka, rd_kafka_resp_err_t code,
+                              rd_kafka_topic_partition_list_t *list, void *opaque)
+{
+    weir_source *source = opaque;
+    if (code == RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS) {
+        take_partitions(source, list);
+        source->joined = true;
+        source->rebalances++;
+        weir_source_rest(source);
+        WEIR_INFO("subscription", source->name, "partitions assigned",
+                  WEIR_NUMBER("partitions", source->count));
+    } else {
+        if (source->joined && !rd_kafka_assignment_lost(kafka))
+            weir_source_commit(source);
+        drop_partitions(source);
+        source->joined = false;
+        rd_kafka_assign(kafka, NULL);
+        WEIR_INFO("subscription", source->name, "partitions given back",
+                  WEIR_NUMBER("partitions", list ? list->cnt : 0));
+    }
+    rd_kafka_yield(kafka); /* the owner must see the change before it waits on */
+}
+
+void weir_source_rest(weir_source *source)
+{
+    if (!source->joined)
+        return;
+    rd_kafka_topic_partition_list_t *nothing = rd_kafka_topic_partition_list_new(0);
+    rd_kafka_assign(source->kafka, nothing);
+    rd_kafka_topic_partition_list_destroy(nothing);
+}
+
+bool weir_source_resume(weir_source *source, weir_error *error)
+{
+    if (!source->joined)
+        return true;
+    rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new((int)source->count);
+    for (size_t i = 0; i < source->count; i++) {
+        weir_partition *p = &source->partitions[i];
+        p->end = WEIR_UNKNOWN;
+        rd_kafka_topic_partition_list_add(list, p->topic, p->number)->offset =
+            p->next_offset == WEIR_NOTHING_READ ? RD_KAFKA_OFFSET_BEGINNING : p->next_offset;
+    }
+    rd_kafka_resp_err_t code = rd_kafka_assign(source->kafka, list);
+    rd_kafka_topic_partition_list_destroy(list);
+    return code == RD_KAFKA_RESP_ERR_NO_ERROR ||
+           weir_kafka_fail(error, code, "starting to read the partitions");
+}
+
+bool weir_source_commit(weir_source *source)
+{
+    rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new((int)source->count);
+    for (size_t i = 0; i < source->count; i++) {
+        weir_partition *p = &source->partitions[i];
+        if (p->next_offset == WEIR_NOTHING_READ || p->next_offset == p->group_offset)
+            continue;
+        rd_kafka_topic_partition_list_add(list, p->topic, p->number)->offset = p->next_offset;
+        p->group_offset = p->next_offset;
+    }
+    bool any = list->cnt > 0;
+    if (any) /* what fails here only makes a tool show an older offset */
+        rd_kafka_commit(source->kafka, list, 1);
+    rd_kafka_topic_partition_list_destroy(list);
+    return any;
+}
+
+weir_partition *weir_source_partitions(weir_source *source, size_t *count)
+{
+    *count = source->count;
+    return source->partitions;
+}
+
+bool weir_source_joined(const weir_source *source)
+{
+    return source->joined;
+}
+
+unsigned weir_source_rebalances(const weir_source *source)
+{
+    return source->rebalances;
+}

@@ -1,0 +1,260 @@
+/* Messages from Kafka: subscribing, polling, watermarks, and what Kafka's errors mean.
+ *
+ * Messages are taken one by one: batch consumption of librdkafka below 2.1 mishandles
+ * re-assignment. An error that passes by itself is noted and logged when the state changes; one
+ * that a person must resolve ends the subscription, in words that say how. It must never skip a
+ * message, and never decide an offset. */
+#include "consumer/kafka_int.h"
+
+#include <stdlib.h>
+
+#define PROBE_US 1000000
+#define PROBE_MS 300
+#define QUERY_MS 10000
+#define MISSING_US 30000000 /* a topic that was just made or moved may be unknown for a while */
+
+weir_source *weir_source_new(const weir_config *config, const char *subscription, weir_error *error)
+{
+    weir_source *source = weir_calloc(1, sizeof *source);
+    source->name = weir_strdup(subscription);
+    char *group =
+        weir_format("%s.%s", weir_config_text(config, "kafka.topic_prefix"), subscription);
+    source->kafka = weir_kafka_consumer(config, group, weir_source_on_rebalance, source, error);
+    free(group);
+    if (source->kafka)
+        return source;
+    free(source->name);
+    free(source);
+    return NULL;
+}
+
+static void let_go(weir_source *source)
+{
+    if (source->held)
+        rd_kafka_message_destroy(source->held);
+    source->held = NULL;
+}
+
+void weir_source_close(weir_source *source)
+{
+    if (!source)
+        return;
+    let_go(source);
+    rd_kafka_consumer_close(source->kafka);
+    rd_kafka_destroy(source->kafka);
+    for (size_t i = 0; i < source->count; i++)
+        free(source->partitions[i].topic);
+    free(source->partitions);
+    free(source->missing);
+    free(source->name);
+    free(source);
+}
+
+bool weir_source_subscribe(weir_source *source, const char *const *topics, size_t count,
+                           weir_error *error)
+{
+    rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new((int)count);
+    for (size_t i = 0; i < count; i++)
+        rd_kafka_topic_partition_list_add(list, topics[i], RD_KAFKA_PARTITION_UA);
+    rd_kafka_resp_err_t code = rd_kafka_subscribe(source->kafka, list);
+    rd_kafka_topic_partition_list_destroy(list);
+    return code == RD_KAFKA_RESP_ERR_NO_ERROR ||
+           weir_kafka_fail(error, code, "subscribing to topics");
+}
+
+void weir_source_is_up(weir_source *source, bool up, const char *why)
+{
+    if (!up && !source->known_down)
+        WEIR_WARN("subscription", source->name, "Kafka does not answer, trying on",
+                  WEIR_TEXT("cause", why));
+    if (up && source->known_down)
+        WEIR_INFO("subscription", source->name, "Kafka answers again");
+    source->up = up;
+    source->known_down = !up;
+}
+
+bool weir_source_up(const weir_source *source)
+{
+    return source->up;
+}
+
+static void note_missing(weir_source *source, const char *topic)
+{
+    if (source->missing)
+        return;
+    source->missing = weir_strdup(topic);
+    source->missing_us = weir_clock_monotonic_us();
+    WEIR_WARN("subscription", source->name, "Kafka does not know a topic, waiting for it",
+              WEIR_TEXT("topic", topic));
+}
+
+static bool fail_range(const weir_partition *p, int64_t offset, weir_error *error)
+{
+    return weir_fail(error, WEIR_FATE_FATAL,
+                     "%s/%d: offset %lld, where the checkpoint stands, is not in the topic any "
+                     "more: retention removed events that were not read, or the topic was made "
+                     "anew. The store still has the events: rebuild the projection",
+                     p->topic, (int)p->number,
+                     (long long)(p->next_offset >= 0 ? p->next_offset : offset));
+}
+
+static weir_poll on_error(weir_source *source, const rd_kafka_message_t *message, weir_error *error)
+{
+    const char *topic = message->rkt ? rd_kafka_topic_name(message->rkt) : NULL;
+    weir_partition *p = topic ? weir_source_find(source, topic, message->partition) : NULL;
+    const char *text = rd_kafka_message_errstr(message);
+    switch (message->err) {
+    case RD_KAFKA_RESP_ERR__PARTITION_EOF:
+        weir_source_is_up(source, true, NULL);
+        if (p)
+            p->end = message->offset;
+        return p ? WEIR_POLL_END : WEIR_POLL_NOTHING;
+    case RD_KAFKA_RESP_ERR__AUTO_OFFSET_RESET:
+    case RD_KAFKA_RESP_ERR_OFFSET_OUT_OF_RANGE:
+        if (!p)
+            return WEIR_POLL_NOTHING;
+        fail_range(p, message->offset, error);
+        return WEIR_POLL_FAILED;
+    case RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART:
+    case RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC:
+    case RD_KAFKA_RESP_ERR__UNKNOWN_PARTITION:
+        if (topic)
+            note_missing(source, topic);
+        return WEIR_POLL_NOTHING;
+    default:
+        weir_kafka_fail(error, message->err, "%s%s%s", topic ? topic : "", topic ? ": " : "",
+                        text ? text : rd_kafka_err2str(message->err));
+    }
+    if (error->fate != WEIR_FATE_RETRY)
+        return WEIR_POLL_FAILED;
+    if (message->err == RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN)
+        weir_source_is_up(source, false, error->message);
+    return WEIR_POLL_NOTHING;
+}
+
+static weir_poll on_message(weir_source *source, const rd_kafka_message_t *held,
+                            weir_message *message)
+{
+    weir_source_is_up(source, true, NULL);
+    message->partition = weir_source_find(source, rd_kafka_topic_name(held->rkt), held->partition);
+    if (!message->partition)
+        return WEIR_POLL_NOTHING;
+    message->offset = held->offset;
+    message->payload = (weir_payload){held->payload, held->len};
+    message->bytes = held->len;
+    message->header_count = weir_kafka_headers(held, message->headers, &message->bytes);
+    return WEIR_POLL_MESSAGE;
+}
+
+weir_poll weir_source_poll(weir_source *source, int timeout_ms, weir_message *message,
+                           weir_error *error)
+{
+    let_go(source);
+    source->held = rd_kafka_consumer_poll(source->kafka, timeout_ms);
+    if (source->changed) {
+        source->changed = false;
+        weir_source_is_up(source, true, NULL);
+        return WEIR_POLL_CHANGED;
+    }
+    if (!source->held)
+        return WEIR_POLL_NOTHING;
+    if (source->held->err)
+        return on_error(source, source->held, error);
+    return on_message(source, source->held, message);
+}
+
+bool weir_source_ends(weir_source *source, weir_place place, int64_t *low, int64_t *high,
+                      weir_error *error)
+{
+    rd_kafka_resp_err_t code = rd_kafka_query_watermark_offsets(
+        source->kafka, place.topic, place.partition, low, high, QUERY_MS);
+    if (code == RD_KAFKA_RESP_ERR_NO_ERROR)
+        return true;
+    if (code == RD_KAFKA_RESP_ERR__UNKNOWN_PARTITION || code == RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC ||
+        code == RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART) {
+        note_missing(source, place.topic);
+        return weir_fail(error, WEIR_FATE_RETRY, "Kafka does not know %s/%d", place.topic,
+                         (int)place.partition);
+    }
+    return weir_kafka_fail(error, code, "asking for the ends of %s/%d", place.topic,
+                           (int)place.partition);
+}
+
+bool weir_source_truncated(weir_source *source, const weir_partition *partition, bool *truncated,
+                           weir_error *error)
+{
+    int64_t low, high;
+    weir_place place = {partition->topic, partition->number};
+    if (!weir_source_ends(source, place, &low, &high, error))
+        return false;
+    *truncated = low > 0;
+    return true;
+}
+
+static void refresh_watermarks(weir_source *source)
+{
+    for (size_t i = 0; i < source->count; i++) {
+        weir_partition *p = &source->partitions[i];
+        int64_t low, high;
+        if (rd_kafka_get_watermark_offsets(source->kafka, p->topic, p->number, &low, &high) !=
+            RD_KAFKA_RESP_ERR_NO_ERROR)
+            continue;
+        p->low = low >= 0 ? low : p->low;
+        p->high = high >= 0 ? high : p->high;
+    }
+}
+
+/* Nothing tells an idle consumer that a broker is back. */
+static void probe(weir_source *source)
+{
+    const struct rd_kafka_metadata *metadata;
+    rd_kafka_resp_err_t code = rd_kafka_metadata(source->kafka, 0, NULL, &metadata, PROBE_MS);
+    if (code != RD_KAFKA_RESP_ERR_NO_ERROR)
+        return;
+    rd_kafka_metadata_destroy(metadata);
+    weir_source_is_up(source, true, NULL);
+}
+
+/* Whether Kafka, asked about one topic, says that it has none of that name. */
+static bool is_missing(weir_source *source, const char *name)
+{
+    const struct rd_kafka_metadata *metadata;
+    rd_kafka_topic_t *topic = rd_kafka_topic_new(source->kafka, name, NULL);
+    bool missing = true;
+    if (!topic || rd_kafka_metadata(source->kafka, 0, topic, &metadata, QUERY_MS) !=
+                      RD_KAFKA_RESP_ERR_NO_ERROR) {
+        missing = false; /* it cannot say: not now, then */
+    } else {
+        missing = metadata->topic_cnt == 1 &&
+                  metadata->topics[0].err == RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART;
+        rd_kafka_metadata_destroy(metadata);
+    }
+    if (topic)
+        rd_kafka_topic_destroy(topic);
+    return missing;
+}
+
+static bool check_missing(weir_source *source, weir_error *error)
+{
+    if (!source->missing || weir_clock_monotonic_us() - source->missing_us < MISSING_US)
+        return true;
+    if (is_missing(source, source->missing))
+        return weir_fail(error, WEIR_FATE_FATAL,
+                         "the topic %s is recorded in the store but Kafka does not have it: it was "
+                         "deleted, or these are other brokers",
+                         source->missing);
+    free(source->missing);
+    source->missing = NULL;
+    return true;
+}
+
+bool weir_source_tick(weir_source *source, weir_error *error)
+{
+    int64_t now = weir_clock_monotonic_us();
+    refresh_watermarks(source);
+    if (!source->up && now - source->probe_us >= PROBE_US) {
+        probe(source);
+        source->probe_us = weir_clock_monotonic_us();
+    }
+    return check_missing(source, error);
+}
