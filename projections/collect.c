@@ -247,6 +247,17 @@ static bool add_waves(weir_feed *feed, const weir_batch *batch, wanted *w, weir_
     return add_runs(feed, batch, w, wave, false, calls, error);
 }
 
+/* A plan made while a table was empty scans all of it, and is kept. So the plans are forgotten each
+ * time the number of events has doubled: PostgreSQL then sees the sizes of today. */
+static bool add_replan(weir_feed *feed, size_t events, weir_calls *calls, weir_error *error)
+{
+    feed->events += events;
+    if (feed->events < feed->replan_at)
+        return true;
+    feed->replan_at = feed->events * 2;
+    return weir_calls_add(calls, (weir_call){"projection_replan", NULL, 0}, SIZE_MAX, NULL, error);
+}
+
 bool weir_feed_collect(weir_handler *handler, const weir_batch *batch, bool one_by_one,
                        weir_calls *calls, weir_error *error)
 {
@@ -257,6 +268,8 @@ bool weir_feed_collect(weir_handler *handler, const weir_batch *batch, bool one_
         return fail_full(error);
     if (w.count == 0)
         return true;
+    if (!one_by_one && !add_replan(feed, w.count, calls, error))
+        return false;
     if (apply == WEIR_APPLY_AGGREGATE && !one_by_one)
         return add_waves(feed, batch, &w, calls, error);
     return add_runs(feed, batch, &w, NULL, one_by_one || apply == WEIR_APPLY_EACH, calls, error);

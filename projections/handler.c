@@ -8,6 +8,7 @@
 
 #include "projections/handler_int.h"
 
+#define REPLAN_FIRST 1000      /* events */
 #define ARRAY_LIMIT 1073741823 /* bytes: PostgreSQL takes no larger value */
 #define SQL_LIMIT ((size_t)4 * WEIR_PROJECTION_FILE_LIMIT)
 
@@ -89,19 +90,14 @@ static bool find_or_create(weir_feed *feed, weir_connection *connection, const w
                             error);
 }
 
-/* A plan made for no events would scan whole tables for a few, so set statements are planned anew
- * each time; a statement for one event keeps its plan. */
-static const char *plan_mode(const weir_projection *projection)
-{
-    return projection->apply == WEIR_APPLY_EACH ? "auto" : "force_custom_plan";
-}
-
 static bool open_feed(weir_handler *handler, weir_connection *connection, weir_error *error)
 {
     weir_feed *feed = handler->context;
     const weir_projection *projection = feed->projection;
     weir_actors actors;
     char schema[64];
+    feed->events = 0;
+    feed->replan_at = REPLAN_FIRST;
     if (!weir_actors_find(connection, &actors, error) ||
         !weir_session_set(feed, connection, actors.projector, "pg_catalog", "auto", false, error))
         return false;
@@ -113,8 +109,7 @@ static bool open_feed(weir_handler *handler, weir_connection *connection, weir_e
     if (!ok)
         return false;
     snprintf(schema, sizeof schema, "%s__g%d", projection->name, handler->generation);
-    return weir_session_set(feed, connection, actors.projector, schema, plan_mode(projection),
-                            false, error) &&
+    return weir_session_set(feed, connection, actors.projector, schema, "auto", false, error) &&
            prepare_all(projection, connection, error);
 }
 

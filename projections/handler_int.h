@@ -11,6 +11,7 @@ struct weir_feed {
     weir_projection *projection;
     const weir_config *config;
     weir_array arrays[WEIR_EVENT_COLUMNS]; /* reused for every call */
+    uint64_t events, replan_at;            /* since the connection was opened */
     bool warned_roles, warned_values;
 };
 

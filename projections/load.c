@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/suggest.h"
 #include "projections/handler_int.h"
 #include "projections/projection_int.h"
 
@@ -118,27 +119,17 @@ static bool add_pattern(const weir_config *config, const char *pattern,
     return ok;
 }
 
-static bool check_overrides(const weir_config *config, const weir_projections *projections,
-                            weir_error *error)
+static bool check_override(const char *name, const weir_projections *projections, weir_error *error)
 {
-    const char **names = weir_calloc(projections->count, sizeof(char *));
-    for (size_t i = 0; i < projections->count; i++)
-        names[i] = projections->items[i]->name;
-    bool ok = true;
-    for (size_t i = 0; ok && i < weir_config_subscriptions(config); i++) {
-        const char *name = weir_config_subscription_name(config, i);
-        size_t at = 0;
-        while (at < projections->count && strcmp(names[at], name) != 0)
-            at++;
-        if (at < projections->count)
-            continue;
-        const char *close = weir_suggest(name, names, projections->count);
-        ok =
-            weir_fail(error, WEIR_FATE_CONFIG, "subscriptions: no projection is named '%s'%s%s%s",
-                      name, close ? "; did you mean '" : "", close ? close : "", close ? "'?" : "");
+    weir_suggestion near = {.word = name};
+    for (size_t i = 0; i < projections->count; i++) {
+        if (strcmp(projections->items[i]->name, name) == 0)
+            return true;
+        weir_suggest_offer(&near, projections->items[i]->name);
     }
-    free(names);
-    return ok;
+    return weir_fail(error, WEIR_FATE_CONFIG, "subscriptions: no projection is named '%s'%s%s%s",
+                     name, near.best ? "; did you mean '" : "", near.best ? near.best : "",
+                     near.best ? "'?" : "");
 }
 
 bool weir_projections_load(const weir_config *config, weir_projections *projections,
@@ -149,7 +140,8 @@ bool weir_projections_load(const weir_config *config, weir_projections *projecti
     for (size_t i = 0; ok && i < weir_config_count(config, "projections.files"); i++)
         ok = add_pattern(config, weir_config_item(config, "projections.files", i), projections,
                          error);
-    ok = ok && check_overrides(config, projections, error);
+    for (size_t i = 0; ok && i < weir_config_subscriptions(config); i++)
+        ok = check_override(weir_config_subscription_name(config, i), projections, error);
     if (!ok)
         weir_projections_free(projections);
     return ok;

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/suggest.h"
 #include "projections/projection_int.h"
 
 typedef struct parser {
@@ -203,9 +204,11 @@ static int find_directive(const char *word)
 
 static bool fail_unknown(parser *p, int line, const char *word)
 {
-    const char *close = weir_suggest(word, directive_names, DIRECTIVES);
-    if (close)
-        return FAIL(p, line, "unknown directive '%s'; did you mean '%s'?", word, close);
+    weir_suggestion near = {.word = word};
+    for (int i = 0; i < DIRECTIVES; i++)
+        weir_suggest_offer(&near, directive_names[i]);
+    if (near.best)
+        return FAIL(p, line, "unknown directive '%s'; did you mean '%s'?", word, near.best);
     return FAIL(p, line,
                 "unknown directive '%s'; prose must not begin with a lower-case word and a colon",
                 word);

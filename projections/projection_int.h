@@ -89,7 +89,4 @@ bool weir_statement_place(const weir_projection *projection, const weir_statemen
  * definition's hash is made of. */
 void weir_statements_normal(const weir_statement *statements, size_t count, weir_buffer *text);
 
-/* weir_suggest returns the candidate closest to word, NULL when none is close. */
-const char *weir_suggest(const char *word, const char *const *candidates, size_t count);
-
 #endif

@@ -23,7 +23,7 @@ ORDERS = 30
 
 class Shop:
     def __init__(self):
-        self.random = random.Random(20260302)
+        self.random = random.Random(20260325)
         self.time = START
         self.versions = {}
         self.lines = []

@@ -37,6 +37,7 @@ static fixture *given(const char *text)
     f->handler = weir_projection_handler(f->projection, NULL);
     f->arena = weir_arena_new(16 << 20);
     f->calls.arena = f->arena;
+    f->projection->feed->replan_at = UINT64_MAX;
     return f;
 }
 
@@ -287,6 +288,25 @@ static void test_a_full_arena_asks_for_a_smaller_batch(void **state)
     }
 }
 
+static void test_plans_are_forgotten_as_tables_grow(void **state)
+{
+    (void)state;
+    fixture *f = given(FILE_TEXT("aggregate"));
+    weir_error error;
+    int replans = 0;
+    f->projection->feed->replan_at = 10;
+    sample(f);
+    for (int i = 0; i < 100; i++) { /* 600 events that are wanted: at 12, 24, 48, … 384 */
+        f->calls.count = 0;
+        assert_true(collect(f, false, &error));
+        replans += strcmp(f->calls.calls[0].statement, "projection_replan") == 0;
+        weir_arena_reset(f->arena);
+        f->calls = (weir_calls){.arena = f->arena};
+    }
+    assert_int_equal(replans, 6);
+    done(f);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -298,6 +318,7 @@ int main(void)
         cmocka_unit_test(test_nothing_wanted_is_nothing_called),
         cmocka_unit_test(test_waves_keep_their_promise),
         cmocka_unit_test(test_a_single_event_is_sent_as_values),
+        cmocka_unit_test(test_plans_are_forgotten_as_tables_grow),
         cmocka_unit_test(test_a_full_arena_asks_for_a_smaller_batch),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

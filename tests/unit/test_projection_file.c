@@ -200,8 +200,7 @@ static void test_refusals_of_directives(void **state)
         {HEAD TABLE ON "-- on: y\n" DOES, "p.sql:4: no statement stands under this 'on'"},
         {HEAD "-- form: a\n", "p.sql:3: unknown directive 'form'; did you mean 'from'?"},
         {HEAD "-- verison: 2\n", "p.sql:3: unknown directive 'verison'; did you mean 'version'?"},
-        {HEAD TABLE "-- no: x\n" DOES, "p.sql:4: unknown directive 'no'; prose must not begin with "
-                                       "a lower-case word and a colon"},
+        {HEAD TABLE "-- no: x\n" DOES, "p.sql:4: unknown directive 'no'; did you mean 'on'?"},
         {HEAD "-- topic:x\n", "p.sql:3: unknown directive 'topic'; prose must not begin with a "
                               "lower-case word and a colon"},
         {HEAD TABLE "-- On: x\n" DOES,

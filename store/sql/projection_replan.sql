@@ -1,0 +1,2 @@
+-- projection_replan: no parameters. Plans are made anew at their next use.
+DISCARD PLANS
