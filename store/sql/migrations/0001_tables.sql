@@ -42,7 +42,7 @@ CREATE TABLE weir.events (
     time           timestamptz NOT NULL,
     recorded_at    timestamptz NOT NULL,
     UNIQUE (aggregate_type, aggregate_id, version),
-    UNIQUE (aggregate_type, event_id),
+    UNIQUE (event_id, aggregate_type),
     CHECK ((data IS NULL) <> (data_binary IS NULL))
 ) PARTITION BY LIST (aggregate_type);
 CREATE INDEX events_position ON weir.events (position);

@@ -122,8 +122,10 @@ BEGIN
                AND max(e.version - i.ordinal) = min(e.version - i.ordinal) AS identical
             INTO earlier
             FROM jsonb_array_elements(append.events) WITH ORDINALITY AS i(event, ordinal)
-            LEFT JOIN weir.events e
-                ON e.aggregate_type = append.aggregate_type AND e.event_id = (i.event ->> 'id')::uuid;
+            -- One index probe an id, whatever the statistics say: with the type among its conditions,
+            -- a plan made while the store was empty scans every event of the type.
+            LEFT JOIN LATERAL (SELECT x.* FROM weir.events x WHERE x.event_id = (i.event ->> 'id')::uuid
+                               OFFSET 0) e ON e.aggregate_type = append.aggregate_type;
         IF earlier.distinct_ids < earlier.ids THEN
             RAISE EXCEPTION 'an event id stands twice in one append to %/%',
                 append.aggregate_type, append.aggregate_id USING ERRCODE = 'WV002';
