@@ -1,0 +1,99 @@
+"""Every listing in the documents is executed, block by block in the order of the page.
+
+A page's ```sh, ```sql and ```python blocks run in one shop with the example projections, a prepared
+store and the page's services in the environment. `weir serve`, which would not end, is started, seen
+to be ready and stopped. README's first block is scripts/demo and scripts/test: test_demo.py runs the
+one, and whoever reads this runs the other.
+"""
+
+import re
+import subprocess
+import sys
+import urllib.request
+from pathlib import Path
+
+import pytest
+from harness import ROOT, patience, program, wait_until
+
+PAGES = ["README.md", *sorted(str(p.relative_to(ROOT)) for p in (ROOT / "docs").glob("*.md"))]
+BLOCK = re.compile(r"^```(sh|sql|python)\n(.*?)^```", re.M | re.S)
+ELSEWHERE = {"scripts/demo", "scripts/test"}
+
+
+def blocks(page):
+    return [b for b in BLOCK.findall((ROOT / page).read_text()) if not is_projection(b)]
+
+
+def is_projection(block):
+    """Projection files are documented in pieces; projections.md's own test holds them to the examples."""
+    return block[0] == "sql" and "-- on:" in block[1] or "-- projection:" in block[1]
+
+
+@pytest.fixture
+def reader(shop):
+    """Somebody who follows a page: weir in the PATH, the services in the environment."""
+    files = sorted(str(f) for f in (ROOT / "examples/projections").glob("*.sql"))
+    shop.configure(projections={"files": files}, kafka={"partitions": 2})
+    shop.weir("migrate")
+    shop.append("order", "o-1", {"type": "order.submitted", "data": {"customer": "c-1"}})
+    return shop
+
+
+@pytest.mark.parametrize("page", [p for p in PAGES if blocks(p)])
+def test_every_listing_runs(reader, page):
+    for language, text in blocks(page):
+        RUN[language](reader, text)
+
+
+def environment(shop):
+    inherited = shop._environment({})
+    return {
+        **inherited,
+        "PATH": f"{Path(program()[-1]).parent}:{inherited['PATH']}",
+        "WEIR_STORE_CONNINFO": shop.conninfo,
+        "WEIR_KAFKA_BROKERS": shop.services.brokers,
+        "WEIR_KAFKA_TOPIC_PREFIX": shop.prefix,
+    }
+
+
+def run_sh(shop, text):
+    for command in text.replace("\\\n", " ").splitlines():
+        command = re.sub(r"\s+#.*", "", command).strip()
+        if not command or command.startswith("#") or command in ELSEWHERE or ELSEWHERE & set(command.split()):
+            continue
+        if command.startswith("weir serve"):
+            serve(shop)
+            continue
+        done = subprocess.run(
+            ["bash", "-c", command], cwd=shop.directory, env=environment(shop),
+            capture_output=True, text=True, timeout=120 * patience(),
+        )
+        assert done.returncode == 0, f"{command}\n{done.stdout}\n{done.stderr}"
+
+
+def serve(shop):
+    process = shop.start("serve")
+    wait_until(lambda: urllib.request.urlopen(f"http://{shop.admin}/readyz").status == 200, 30, "it is ready")
+    assert process.stop() == 0
+
+
+def run_sql(shop, text):
+    with shop.connect() as connection:
+        connection.execute(text)
+
+
+def run_python(shop, text):
+    done = subprocess.run([sys.executable, "-c", text], env=environment(shop), capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+
+
+RUN = {"sh": run_sh, "sql": run_sql, "python": run_python}
+
+
+def test_the_readme_knows_every_command(shop):
+    """The command tree on the first page and the program's own are the same."""
+    listed = (ROOT / "README.md").read_text().split("## The commands")[1].split("```")[1]
+    for line in shop.weir("--help").stdout.splitlines():
+        found = re.match(r"^  (?:weir )?([a-z]+)\b", line)
+        if found and found.group(1) not in {"help"}:
+            assert found.group(1) in listed, f"README lacks {found.group(1)}"
