@@ -5,7 +5,7 @@
 
 #include <string.h>
 
-#define LONGEST 32
+#define LONGEST 64 /* environment names are the longest words */
 
 static size_t least(size_t a, size_t b)
 {

@@ -59,9 +59,9 @@ static bool check_listen(const weir_config *config, weir_error *error)
 {
     const char *listen = weir_config_text(config, "admin.listen");
     const char *colon = strrchr(listen, ':');
-    char *end = NULL;
-    long port = colon ? strtol(colon + 1, &end, 10) : -1;
-    if (!colon || colon == listen || end == colon + 1 || *end || port < 0 || port > 65535)
+    size_t digits = colon ? strspn(colon + 1, "0123456789") : 0;
+    bool whole = digits >= 1 && digits <= 5 && !colon[1 + digits];
+    if (!whole || colon == listen || atoi(colon + 1) > 65535)
         return refuse(config, "admin.listen", "must be host:port", error);
     return true;
 }

@@ -38,6 +38,28 @@ static void set_defaults(weir_config *config)
             abort(); /* the table contradicts itself */
 }
 
+/* The environment writes a name in upper case, with _ for what is neither letter nor digit. */
+static bool is_of(const weir_overlay *overlay, const char *subscription)
+{
+    if (!overlay->from_environment)
+        return strcmp(overlay->name, subscription) == 0;
+    const char *folded = overlay->name;
+    for (; *subscription && *folded; subscription++, folded++) {
+        unsigned char c = (unsigned char)*subscription;
+        if (*folded != (isalnum(c) ? toupper(c) : '_'))
+            return false;
+    }
+    return *subscription == *folded;
+}
+
+/* yield_environment clears what the environment set for a subscription: the command line wins. */
+static void yield_environment(weir_config *config, const char *subscription, size_t index)
+{
+    for (size_t i = 0; i < config->overlay_count; i++)
+        if (config->overlays[i].from_environment && is_of(&config->overlays[i], subscription))
+            weir_value_clear(&config->overlays[i].values[index]);
+}
+
 static bool unknown_override(const char *name, weir_error *error)
 {
     weir_suggestion near = {.word = name};
@@ -49,25 +71,32 @@ static bool unknown_override(const char *name, weir_error *error)
 }
 
 /* "subscriptions.user_list.batch_events" names an overlay, everything else a setting. */
-static bool override(weir_config *config, const char *name, const char *value, weir_error *error)
+static bool override_subscription(weir_config *config, const char *name, const char *value,
+                                  weir_error *error)
 {
-    const char *subscription = "subscriptions.";
-    weir_value *values = config->values;
-    char *table_name = weir_strdup(name);
-    const char *key = strrchr(name, '.');
-    size_t prefix = strlen(subscription);
-    if (strncmp(name, subscription, prefix) == 0 && key >= name + prefix) {
-        char *owner = weir_strndup(name + prefix, (size_t)(key - name) - prefix);
-        values = weir_config_overlay(config, owner, false)->values;
-        free(owner);
-        free(table_name);
-        table_name = weir_format(WEIR_SUBSCRIPTION_PREFIX "%s", key + 1);
-    }
+    const char *owner_name = name + strlen("subscriptions."), *key = strrchr(name, '.');
+    char *table_name = weir_format(WEIR_SUBSCRIPTION_PREFIX "%s", key + 1);
     size_t index = weir_setting_find(table_name);
     free(table_name);
+    if (index == SIZE_MAX || key <= owner_name)
+        return unknown_override(name, error);
+    char *owner = weir_strndup(owner_name, (size_t)(key - owner_name));
+    weir_overlay *overlay = weir_config_overlay(config, owner, false);
+    yield_environment(config, owner, index);
+    free(owner);
+    return weir_value_assign(&overlay->values[index], &weir_settings[index], value, "--set",
+                             "--set", error);
+}
+
+static bool override(weir_config *config, const char *name, const char *value, weir_error *error)
+{
+    if (strncmp(name, "subscriptions.", strlen("subscriptions.")) == 0)
+        return override_subscription(config, name, value, error);
+    size_t index = weir_setting_find(name);
     if (index == SIZE_MAX)
         return unknown_override(name, error);
-    return weir_value_assign(&values[index], &weir_settings[index], value, "--set", "--set", error);
+    return weir_value_assign(&config->values[index], &weir_settings[index], value, "--set", "--set",
+                             error);
 }
 
 static bool apply_overrides(weir_config *config, const char *const *overrides, size_t count,
@@ -89,11 +118,12 @@ static bool apply_overrides(weir_config *config, const char *const *overrides, s
 
 static bool load_file(weir_config *config, const char *path, weir_error *error)
 {
-    if (!path)
-        path = getenv("WEIR_CONFIG");
+    const char *named = getenv("WEIR_CONFIG");
+    if (!path && named && *named)
+        path = named;
     if (!path && access(DEFAULT_FILE, F_OK) == 0)
         path = DEFAULT_FILE;
-    if (!path || !*path) {
+    if (!path) {
         config->directory = weir_strdup(".");
         return true;
     }
@@ -177,20 +207,6 @@ const char *weir_config_item(const weir_config *config, const char *name, size_t
 const char *weir_config_item_key(const weir_config *config, const char *name, size_t index)
 {
     return config->values[index_of(name, 1u << WEIR_SETTING_MAP)].keys[index];
-}
-
-/* The environment writes a name in upper case, with _ for what is neither letter nor digit. */
-static bool is_of(const weir_overlay *overlay, const char *subscription)
-{
-    if (!overlay->from_environment)
-        return strcmp(overlay->name, subscription) == 0;
-    const char *folded = overlay->name;
-    for (; *subscription && *folded; subscription++, folded++) {
-        unsigned char c = (unsigned char)*subscription;
-        if (*folded != (isalnum(c) ? toupper(c) : '_'))
-            return false;
-    }
-    return *subscription == *folded;
 }
 
 int64_t weir_config_subscription_integer(const weir_config *config, const char *subscription,

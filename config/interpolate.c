@@ -60,5 +60,10 @@ char *weir_interpolate(const char *text, const char *where, weir_error *error)
             text++;
         weir_buffer_char(&out, *text++);
     }
-    return out.data ? out.data : weir_strdup("");
+    if (out.overflow) {
+        weir_buffer_free(&out);
+        weir_fail(error, WEIR_FATE_CONFIG, "%s: longer than 1 MiB once interpolated", where);
+        return NULL;
+    }
+    return out.data;
 }

@@ -2,9 +2,15 @@
  * an error of librdkafka means for us. */
 #include "config/kafka.h"
 
-#include <stdlib.h>
+#include <stdarg.h>
+#include <stdio.h>
 #include <string.h>
 #include <syslog.h>
+
+#include "base/suggest.h"
+#include "config/config_int.h"
+
+#define VALUE 4096
 
 static void on_log(const rd_kafka_t *kafka, int level, const char *facility, const char *text)
 {
@@ -15,42 +21,91 @@ static void on_log(const rd_kafka_t *kafka, int level, const char *facility, con
     /* librdkafka repeats itself at every attempt; what it means is said once, by who decides. */
     if (ours < WEIR_LOG_DEBUG)
         ours = ours == WEIR_LOG_ERROR && level <= LOG_CRIT ? WEIR_LOG_ERROR : WEIR_LOG_DEBUG;
-    WEIR_LOG(ours, "kafka", rd_kafka_name(kafka), text, WEIR_TEXT("facility", facility));
+    WEIR_LOG(ours, "kafka", kafka ? rd_kafka_name(kafka) : "client", text,
+             WEIR_TEXT("facility", facility));
 }
 
-static bool set(rd_kafka_conf_t *conf, const char *name, const char *value, const char *where,
-                weir_error *error)
+static bool set_own(rd_kafka_conf_t *conf, const char *name, const char *value, weir_error *error)
 {
     char why[512];
     if (rd_kafka_conf_set(conf, name, value, why, sizeof why) == RD_KAFKA_CONF_OK)
         return true;
-    return weir_fail(error, WEIR_FATE_CONFIG, "%s: %s", where, why);
+    return weir_fail(error, WEIR_FATE_CONFIG, "Kafka property %s: %s", name, why);
 }
 
-/* A property that correctness depends on must not be set to something else. */
-static bool contradicts(const char *const *ours, const char *name, const char *value,
-                        const char *where, weir_error *error)
+static bool fail_unknown(rd_kafka_conf_t *conf, const char *name, const char *where,
+                         weir_error *error)
 {
-    for (; ours && *ours; ours += 2)
-        if (strcmp(ours[0], name) == 0 && strcmp(ours[1], value) != 0)
-            return !weir_fail(error, WEIR_FATE_CONFIG,
-                              "%s: kafka.properties sets %s to '%s', but weir needs '%s' there",
-                              where, name, value, ours[1]);
+    size_t count = 0;
+    const char **known = rd_kafka_conf_dump(conf, &count); /* name, value, name, value, … */
+    weir_suggestion near = {.word = name};
+    for (size_t i = 0; i < count; i += 2)
+        weir_suggest_offer(&near, known[i]);
+    weir_fail(error, WEIR_FATE_CONFIG, "%s: unknown property '%s' in kafka.properties%s%s%s", where,
+              name, near.best ? "; did you mean '" : "", near.best ? near.best : "",
+              near.best ? "'?" : "");
+    rd_kafka_conf_dump_free(known, count);
     return false;
 }
 
-static bool set_properties(rd_kafka_conf_t *conf, const weir_config *config,
-                           const char *const *ours, weir_error *error)
+static bool set_property(rd_kafka_conf_t *conf, const char *name, const char *value,
+                         const char *where, weir_error *error)
+{
+    char why[512];
+    rd_kafka_conf_res_t result = rd_kafka_conf_set(conf, name, value, why, sizeof why);
+    if (result == RD_KAFKA_CONF_UNKNOWN)
+        return fail_unknown(conf, name, where, error);
+    if (result != RD_KAFKA_CONF_OK)
+        return weir_fail(error, WEIR_FATE_CONFIG, "%s: kafka.properties %s: %s", where, name,
+                         weir_is_secret_property(name) ? "its value is not accepted" : why);
+    return true;
+}
+
+static void read_back(const rd_kafka_conf_t *conf, const char *name, char value[VALUE])
+{
+    size_t size = VALUE;
+    if (rd_kafka_conf_get(conf, name, value, &size) != RD_KAFKA_CONF_OK)
+        value[0] = '\0';
+}
+
+/* agrees sets our property and then the user's, and looks whether ours is what it was: judged by
+ * effect, so that aliases and other spellings of a value are judged rightly. */
+static bool agrees(const char *const own[2], const char *name, const char *value, const char *where,
+                   weir_error *error)
+{
+    char ours[VALUE], after[VALUE];
+    rd_kafka_conf_t *scratch = rd_kafka_conf_new();
+    bool ok = set_own(scratch, own[0], own[1], error);
+    if (ok) {
+        read_back(scratch, own[0], ours);
+        ok = set_property(scratch, name, value, where, error);
+        read_back(scratch, own[0], after);
+    }
+    if (ok && strcmp(ours, after) != 0)
+        ok = weir_fail(error, WEIR_FATE_CONFIG,
+                       "%s: kafka.properties sets %s to '%s', but %s needs %s to be '%s'", where,
+                       name, weir_is_secret_property(name) ? "***" : value,
+                       strcmp(own[0], "bootstrap.servers") == 0 ? "kafka.brokers" : "weir", own[0],
+                       ours);
+    rd_kafka_conf_destroy(scratch);
+    return ok;
+}
+
+static bool set_all(rd_kafka_conf_t *conf, const weir_config *config, const char *const *ours,
+                    weir_error *error)
 {
     const char *where = weir_config_source(config, "kafka.properties");
     for (size_t i = 0; i < weir_config_count(config, "kafka.properties"); i++) {
         const char *name = weir_config_item_key(config, "kafka.properties", i);
         const char *value = weir_config_item(config, "kafka.properties", i);
-        if (contradicts(ours, name, value, where, error) || !set(conf, name, value, where, error))
+        if (!set_property(conf, name, value, where, error))
             return false;
+        for (const char *const *own = ours; own && *own; own += 2)
+            if (!agrees(own, name, value, where, error))
+                return false;
     }
-    for (; ours && *ours; ours += 2)
-        if (!set(conf, ours[0], ours[1], "weir", error))
+    for (const char *const *own = ours; own && *own; own += 2)
+        if (!set_own(conf, own[0], own[1], error))
             return false;
     return true;
 }
@@ -58,13 +113,13 @@ static bool set_properties(rd_kafka_conf_t *conf, const weir_config *config,
 rd_kafka_conf_t *weir_kafka_conf(const weir_config *config, const char *const *ours,
                                  weir_error *error)
 {
+    const char *const brokers[] = {"bootstrap.servers", weir_config_text(config, "kafka.brokers"),
+                                   NULL};
     rd_kafka_conf_t *conf = rd_kafka_conf_new();
     rd_kafka_conf_set_log_cb(conf, on_log);
-    if (set(conf, "bootstrap.servers", weir_config_text(config, "kafka.brokers"),
-            weir_config_source(config, "kafka.brokers"), error) &&
-        set(conf, "client.id", "weir", "weir", error) &&
-        set(conf, "log.connection.close", "false", "weir", error) &&
-        set_properties(conf, config, ours, error))
+    if (set_own(conf, "client.id", "weir", error) &&
+        set_own(conf, "log.connection.close", "false", error) &&
+        set_all(conf, config, brokers, error) && set_all(conf, config, ours, error))
         return conf;
     rd_kafka_conf_destroy(conf);
     return NULL;
@@ -75,7 +130,7 @@ static const struct {
     weir_fate fate;
 } fates[] = {
     {RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE, WEIR_FATE_POISON},
-    {RD_KAFKA_RESP_ERR_INVALID_MSG, WEIR_FATE_POISON},
+    {RD_KAFKA_RESP_ERR_RECORD_LIST_TOO_LARGE, WEIR_FATE_POISON},
     {RD_KAFKA_RESP_ERR_INVALID_MSG_SIZE, WEIR_FATE_POISON},
     {RD_KAFKA_RESP_ERR_INVALID_RECORD, WEIR_FATE_POISON},
     {RD_KAFKA_RESP_ERR_UNSUPPORTED_FOR_MESSAGE_FORMAT, WEIR_FATE_POISON},
@@ -84,6 +139,13 @@ static const struct {
     {RD_KAFKA_RESP_ERR__FENCED, WEIR_FATE_FATAL},
     {RD_KAFKA_RESP_ERR_PRODUCER_FENCED, WEIR_FATE_FATAL},
     {RD_KAFKA_RESP_ERR_INVALID_PRODUCER_EPOCH, WEIR_FATE_FATAL},
+    {RD_KAFKA_RESP_ERR_TRANSACTION_COORDINATOR_FENCED, WEIR_FATE_FATAL},
+    {RD_KAFKA_RESP_ERR_FENCED_INSTANCE_ID, WEIR_FATE_FATAL},
+    {RD_KAFKA_RESP_ERR__GAPLESS_GUARANTEE, WEIR_FATE_FATAL},
+    {RD_KAFKA_RESP_ERR__AUTHENTICATION, WEIR_FATE_CONFIG},
+    {RD_KAFKA_RESP_ERR_UNSUPPORTED_SASL_MECHANISM, WEIR_FATE_CONFIG},
+    {RD_KAFKA_RESP_ERR_SECURITY_DISABLED, WEIR_FATE_CONFIG},
+    {RD_KAFKA_RESP_ERR_UNSUPPORTED_VERSION, WEIR_FATE_CONFIG},
     {RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED, WEIR_FATE_CONFIG},
     {RD_KAFKA_RESP_ERR_GROUP_AUTHORIZATION_FAILED, WEIR_FATE_CONFIG},
     {RD_KAFKA_RESP_ERR_CLUSTER_AUTHORIZATION_FAILED, WEIR_FATE_CONFIG},

@@ -7,9 +7,15 @@
 
 #include "config/config_int.h"
 
+/* A $ is doubled, since the loader would take it for a variable. */
 static void quoted(weir_buffer *out, const char *text)
 {
-    weir_buffer_json(out, text, strlen(text));
+    weir_buffer doubled = WEIR_BUFFER((size_t)4 << 20); /* twice the longest value */
+    weir_buffer_text(&doubled, "");
+    for (; *text; text++)
+        weir_buffer_append(&doubled, (const char[]){*text, *text}, *text == '$' ? 2 : 1);
+    weir_buffer_json(out, doubled.data, doubled.length);
+    weir_buffer_free(&doubled);
 }
 
 static void show_text(weir_buffer *out, const weir_setting *setting, const char *text)
@@ -54,7 +60,9 @@ static void show_overlays(const weir_config *config, weir_buffer *out)
 {
     weir_buffer_text(out, config->overlay_count ? "subscriptions:\n" : "");
     for (size_t o = 0; o < config->overlay_count; o++) {
-        weir_buffer_format(out, "  %s:\n", config->overlays[o].name);
+        weir_buffer_text(out, "  ");
+        weir_buffer_json(out, config->overlays[o].name, strlen(config->overlays[o].name));
+        weir_buffer_text(out, ":\n");
         for (size_t i = 0; weir_settings[i].name; i++)
             if (config->overlays[o].values[i].source)
                 show_value(out, &weir_settings[i], &config->overlays[o].values[i], "    ");
@@ -91,16 +99,14 @@ static void reference_row(const weir_setting *setting, weir_buffer *out)
     if (setting->type == WEIR_SETTING_INTEGER)
         weir_buffer_format(out, " from %" PRId64 " to %" PRId64 "%s%s", setting->least,
                            setting->most, setting->unit[0] ? ", in " : "", setting->unit);
-    for (const char *c = setting->choices ? setting->choices : ""; *c; c += *c != '\0') {
+    for (const char *c = setting->choices ? setting->choices : ""; *c;) {
         size_t length = strcspn(c, "|");
         weir_buffer_format(out, "%s`%.*s`", c == setting->choices ? ": " : ", ", (int)length, c);
-        c += length;
-        if (!*c)
-            break;
+        c += length + (c[length] == '|');
     }
-    weir_buffer_format(out, " | %s%s%s | %s |\n", setting->preset ? "`" : "",
-                       setting->preset ? setting->preset : "", setting->preset ? "`" : "",
-                       setting->doc);
+    const char *preset = setting->preset && *setting->preset ? setting->preset : NULL;
+    weir_buffer_format(out, " | %s%s%s | %s |\n", preset ? "`" : "", preset ? preset : "none",
+                       preset ? "`" : "", setting->doc);
 }
 
 void weir_config_reference(weir_buffer *buffer)

@@ -44,10 +44,19 @@ static bool is_empty(const yaml_node_t *node)
             strcmp(scalar(node), "null") == 0);
 }
 
+/* What holds a NUL would be read as less than it is. */
+static bool is_whole(const yaml_node_t *node)
+{
+    return node->type != YAML_SCALAR_NODE || strlen(scalar(node)) == node->data.scalar.length;
+}
+
 static bool expect(weir_yaml *yaml, const yaml_node_t *node, yaml_node_type_t type,
                    const char *name)
 {
     static const char *const words[] = {"nothing", "a value", "a list", "a mapping"};
+    if (!is_whole(node))
+        return weir_fail(yaml->error, WEIR_FATE_CONFIG, "%s: %s contains a NUL character",
+                         mark(yaml, node), name);
     if (node->type == type)
         return true;
     return weir_fail(yaml->error, WEIR_FATE_CONFIG, "%s: %s must be %s, not %s", mark(yaml, node),
@@ -229,6 +238,30 @@ static bool walk(weir_yaml *yaml)
            each_pair(yaml, root, set_section, NULL);
 }
 
+static bool fail_parse(weir_yaml *yaml, const yaml_parser_t *parser)
+{
+    const char *problem = parser->problem ? parser->problem : "not YAML";
+    if (parser->error == YAML_READER_ERROR)
+        return weir_fail(yaml->error, WEIR_FATE_CONFIG, "%s: %s at byte %zu", yaml->path, problem,
+                         parser->problem_offset);
+    return weir_fail(yaml->error, WEIR_FATE_CONFIG, "%s:%zu:%zu: %s%s%s", yaml->path,
+                     parser->problem_mark.line + 1, parser->problem_mark.column + 1, problem,
+                     parser->context ? " " : "", parser->context ? parser->context : "");
+}
+
+/* A second document would be settings that do nothing. */
+static bool expect_end(weir_yaml *yaml, yaml_parser_t *parser)
+{
+    if (!yaml_parser_load(parser, &yaml->document))
+        return fail_parse(yaml, parser);
+    yaml_node_t *root = yaml_document_get_root_node(&yaml->document);
+    if (root)
+        weir_fail(yaml->error, WEIR_FATE_CONFIG, "%s: a second document; there must be one",
+                  mark(yaml, root));
+    yaml_document_delete(&yaml->document);
+    return !root;
+}
+
 static bool parse(weir_yaml *yaml, const char *text, size_t length)
 {
     yaml_parser_t parser;
@@ -237,13 +270,12 @@ static bool parse(weir_yaml *yaml, const char *text, size_t length)
     yaml_parser_set_input_string(&parser, (const unsigned char *)text, length);
     bool ok = yaml_parser_load(&parser, &yaml->document);
     if (ok) {
+        bool more = yaml_document_get_root_node(&yaml->document) != NULL;
         ok = walk(yaml);
         yaml_document_delete(&yaml->document);
+        ok = ok && (!more || expect_end(yaml, &parser));
     } else {
-        weir_fail(yaml->error, WEIR_FATE_CONFIG, "%s:%zu:%zu: %s%s%s", yaml->path,
-                  parser.problem_mark.line + 1, parser.problem_mark.column + 1,
-                  parser.problem ? parser.problem : "not YAML", parser.context ? " " : "",
-                  parser.context ? parser.context : "");
+        fail_parse(yaml, &parser);
     }
     yaml_parser_delete(&parser);
     return ok;
@@ -252,7 +284,7 @@ static bool parse(weir_yaml *yaml, const char *text, size_t length)
 bool weir_yaml_load(weir_config *config, const char *path, weir_error *error)
 {
     weir_yaml yaml = {.config = config, .path = path, .error = error};
-    FILE *file = fopen(path, "r");
+    FILE *file = fopen(path, "re");
     if (!file)
         return weir_fail(error, WEIR_FATE_CONFIG, "cannot read %s: %s", path, strerror(errno));
     char *text = weir_malloc(LARGEST_FILE + 1);
