@@ -1,0 +1,32 @@
+"""The manual of projections quotes the examples, and the shop's events are what their script makes."""
+
+import re
+import sys
+
+from house import ROOT, run
+
+MANUAL = (ROOT / "docs/projections.md").read_text()
+EXAMPLES = {p.stem: p.read_text() for p in (ROOT / "examples/projections").glob("*.sql")}
+
+
+def listings():
+    return re.findall(r"^```sql\n(.*?)^```", MANUAL, re.MULTILINE | re.DOTALL)
+
+
+def test_every_piece_of_a_projection_is_in_an_example():
+    pieces = [piece for piece in listings() if "-- on:" in piece]
+    assert len(pieces) >= 3
+    assert [p for p in pieces if not any(p in text for text in EXAMPLES.values())] == []
+
+
+def test_every_query_reads_a_table_of_an_example():
+    queries = [piece for piece in listings() if "-- on:" not in piece]
+    assert queries
+    for query in queries:
+        schema, table = re.search(r"FROM (\w+)\.(\w+)", query).groups()
+        assert f"CREATE TABLE {table} (" in EXAMPLES[schema]
+
+
+def test_the_shops_events_are_made_by_their_script():
+    made = run(sys.executable, "scripts/make_shop_events.py")
+    assert made == (ROOT / "examples/shop.jsonl").read_text()
