@@ -1,0 +1,152 @@
+/* append: events to one aggregate, from options (one event) or a JSON array on stdin.
+ *
+ * Both ways end in the JSON array that weir.append takes; JSON is checked first, because jsonb
+ * would fold duplicate keys silently. Nothing is retried: without an id of the caller's, a repeated
+ * append would be another event. */
+#include "app/lines.h"
+#include "app/verbs.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define INPUT_LIMIT ((size_t)64 * 1024 * 1024)
+
+/* read_all appends the whole of a file ("-": stdin) to text. */
+static bool read_all(const char *path, weir_buffer *text, weir_error *error)
+{
+    const char *bytes;
+    size_t length;
+    bool is_stdin = strcmp(path, "-") == 0;
+    weir_lines lines;
+    int fd = is_stdin ? STDIN_FILENO : open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0)
+        return weir_fail(error, WEIR_FATE_CONFIG, "%s: %s", path, strerror(errno));
+    weir_lines_open(&lines, fd, is_stdin ? "stdin" : path, INPUT_LIMIT);
+    bool ok = weir_lines_all(&lines, &bytes, &length, error);
+    if (ok)
+        weir_buffer_append(text, bytes, length);
+    weir_lines_close(&lines);
+    if (!is_stdin)
+        close(fd);
+    return ok;
+}
+
+/* put_json appends ,"name": and the option's JSON: itself, @file, or - for stdin. */
+static bool put_json(const weir_arguments *arguments, const char *option, weir_buffer *events,
+                     weir_error *error)
+{
+    const char *value = weir_arguments_text(arguments, option);
+    weir_buffer_format(events, ",\"%s\":", option);
+    size_t from = events->length;
+    if (strcmp(value, "-") == 0 || value[0] == '@') {
+        if (!read_all(value[0] == '@' ? value + 1 : value, events, error))
+            return weir_error_prefix(error, "--%s", option);
+    } else {
+        weir_buffer_text(events, value);
+    }
+    if (!weir_json_check(events->data + from, events->length - from, error)) {
+        weir_error_prefix(error, "--%s", option);
+        error->code = WEIR_INVALID;
+        return false;
+    }
+    return true;
+}
+
+static void put_text(const weir_arguments *arguments, const char *option, weir_buffer *events)
+{
+    const char *value = weir_arguments_text(arguments, option);
+    if (!value)
+        return;
+    weir_buffer_format(events, ",\"%s\":", option);
+    weir_buffer_json(events, value, strlen(value));
+}
+
+static bool from_options(const weir_arguments *arguments, weir_buffer *events, weir_error *error)
+{
+    const char *type = weir_arguments_text(arguments, "type");
+    if (!type || !weir_arguments_has(arguments, "data"))
+        return weir_fail(error, WEIR_FATE_CONFIG,
+                         "an event needs --type and --data (or events on stdin: --stdin)");
+    weir_buffer_text(events, "[{\"type\":");
+    weir_buffer_json(events, type, strlen(type));
+    if (!put_json(arguments, "data", events, error) ||
+        (weir_arguments_has(arguments, "metadata") &&
+         !put_json(arguments, "metadata", events, error)))
+        return false;
+    put_text(arguments, "id", events);
+    put_text(arguments, "time", events);
+    if (weir_arguments_has(arguments, "schema-version"))
+        weir_buffer_format(events, ",\"schemaversion\":%lld",
+                           (long long)weir_arguments_integer(arguments, "schema-version"));
+    weir_buffer_text(events, "}]");
+    return true;
+}
+
+static bool from_stdin(const weir_arguments *arguments, weir_buffer *events, weir_error *error)
+{
+    static const char *const of_one[] = {"type", "data", "metadata",
+                                         "id",   "time", "schema-version"};
+    for (size_t i = 0; i < sizeof of_one / sizeof *of_one; i++)
+        if (weir_arguments_has(arguments, of_one[i]))
+            return weir_fail(error, WEIR_FATE_CONFIG, "--stdin and --%s exclude each other",
+                             of_one[i]);
+    return read_all("-", events, error) &&
+           (weir_json_check(events->data ? events->data : "", events->length, error) ||
+            weir_error_prefix(error, "stdin"));
+}
+
+/* read_expected turns --expect into the function's argument: NULL any, -1 must exist. */
+static bool read_expected(const char *text, const char **expected, weir_error *error)
+{
+    char *end;
+    static const struct {
+        const char *word, *value;
+    } words[] = {{"any", NULL}, {"exists", "-1"}, {"none", "0"}};
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++) {
+        if (strcmp(words[i].word, text) == 0) {
+            *expected = words[i].value;
+            return true;
+        }
+    }
+    errno = 0;
+    long long version = strtoll(text, &end, 10);
+    *expected = text;
+    if (end == text || *end || errno || version < 0)
+        return weir_fail(error, WEIR_FATE_CONFIG,
+                         "--expect must be a version, any, exists or none, not '%s'", text);
+    return true;
+}
+
+static bool send(weir_session *session, const char *expected, const char *events, weir_error *error)
+{
+    weir_store *store = weir_session_store(session, error);
+    if (!store)
+        return false;
+    weir_param params[] = {WEIR_PARAM_TEXT(weir_arguments_word(&session->arguments, 0)),
+                           WEIR_PARAM_TEXT(weir_arguments_word(&session->arguments, 1)),
+                           WEIR_PARAM_TEXT(expected), WEIR_PARAM_TEXT(events)};
+    weir_result *result =
+        weir_connection_query(weir_store_connection(store), "append", params, 4, error);
+    if (result)
+        weir_output_format(&session->output, "%s\n", weir_result_value(result, 0, 0));
+    weir_result_free(result);
+    weir_store_close(store);
+    return result != NULL;
+}
+
+bool weir_verb_append(weir_session *session, weir_error *error)
+{
+    const weir_arguments *arguments = &session->arguments;
+    const char *expected;
+    weir_buffer events = WEIR_BUFFER(2 * INPUT_LIMIT);
+    bool read = weir_arguments_flag(arguments, "stdin") ? from_stdin(arguments, &events, error)
+                                                        : from_options(arguments, &events, error);
+    bool ok = read && read_expected(weir_arguments_text(arguments, "expect"), &expected, error) &&
+              send(session, expected, events.data, error);
+    weir_buffer_free(&events);
+    return ok;
+}

@@ -1,0 +1,255 @@
+/* The table of commands: the whole command line of weir, in one place. What stands here works;
+ * help, completion and dispatch follow from it. Groups stand before their commands. */
+#include "app/verbs.h"
+
+#define FLAG(name, doc)                                                                            \
+    {                                                                                              \
+        name, 0, NULL, NULL, doc, false, 0, NULL                                                   \
+    }
+#define TEXT(name, value, doc)                                                                     \
+    {                                                                                              \
+        name, 0, value, NULL, doc, false, 0, NULL                                                  \
+    }
+#define PRESET(name, value, preset, doc)                                                           \
+    {                                                                                              \
+        name, 0, value, preset, doc, false, 0, NULL                                                \
+    }
+#define NUMBER(name, value, preset, least, doc)                                                    \
+    {                                                                                              \
+        name, 0, value, preset, doc, true, least, NULL                                             \
+    }
+
+const weir_option weir_global_options[] = {
+    {"config", 'c', "FILE", NULL, "configuration file; else $WEIR_CONFIG, else weir.yaml", false, 0,
+     NULL},
+    {"set", 0, "KEY=VALUE", NULL, "override a setting, section.key=value; may be repeated", false,
+     0, NULL},
+    {"log-level", 0, "LEVEL", NULL, "error, warn, info or debug; overrides log.level", false, 0,
+     "error|warn|info|debug"},
+    {"help", 'h', NULL, NULL, "show this help", false, 0, NULL},
+    {"version", 0, NULL, NULL, "show the version", false, 0, NULL},
+    {0},
+};
+
+const weir_option weir_format_option[] = {
+    {"output", 'o', "FORMAT", "table", "table, json or jsonl (one JSON object a line)", false, 0,
+     "table|json|jsonl"},
+    {0},
+};
+
+static const weir_option append_options[] = {
+    PRESET("expect", "VERSION", "any", "version the aggregate must have: N, any, exists, none"),
+    TEXT("type", "EVENT", "event type, such as user.created"),
+    TEXT("data", "JSON", "the event's data: JSON, @FILE, or - for stdin"),
+    TEXT("metadata", "JSON", "a JSON object, @FILE, or - for stdin"),
+    TEXT("id", "UUID", "the event's id; a repeated append with it is absorbed"),
+    NUMBER("schema-version", "N", NULL, 1, "version of the data's schema"),
+    TEXT("time", "TIME", "when it happened, RFC 3339; else now"),
+    FLAG("stdin", "read a JSON array of events from stdin instead"),
+    {0},
+};
+
+static const weir_option import_options[] = {
+    TEXT("aggregate-type", "TYPE", "aggregate type of lines without aggregatetype"),
+    FLAG("dry-run", "check the lines, store nothing"),
+    {0},
+};
+
+static const weir_option export_options[] = {
+    TEXT("type", "TYPE", "only this aggregate type"),
+    NUMBER("after", "POSITION", "0", 0, "only events after this position"),
+    {0},
+};
+
+static const weir_option read_options[] = {
+    TEXT("type", "TYPE", "all events: only this aggregate type"),
+    NUMBER("after", "POSITION", "0", 0, "all events: only those after this position"),
+    NUMBER("from", "VERSION", "1", 1, "one aggregate: first version"),
+    NUMBER("to", "VERSION", NULL, 1, "one aggregate: last version"),
+    FLAG("backwards", "one aggregate: latest first"),
+    NUMBER("limit", "N", NULL, 1, "at most so many events"),
+    {0},
+};
+
+static const weir_option tail_options[] = {
+    TEXT("type", "TYPE", "only this aggregate type"),
+    FLAG("from-start", "begin with the first event instead of now"),
+    NUMBER("after", "POSITION", NULL, 0, "begin after this position instead of now"),
+    NUMBER("limit", "N", NULL, 1, "end after so many events"),
+    {0},
+};
+
+static const weir_option stream_list_options[] = {
+    TEXT("type", "TYPE", "only this aggregate type"),
+    NUMBER("limit", "N", "1000", 1, "at most so many"),
+    {0},
+};
+
+static const weir_option relay_options[] = {
+    FLAG("once", "end once everything committed at the start is acknowledged"),
+    {0},
+};
+
+static const weir_option run_options[] = {
+    FLAG("once", "end at the ends of the topics as they were at the start"),
+    {0},
+};
+
+static const weir_option projection_status_options[] = {
+    TEXT("max-lag", "N|Ns", "exit 1 beyond N events or N seconds, or when one has stopped"),
+    {0},
+};
+
+static const weir_option version_options[] = {
+    FLAG("failpoints", "list the failpoints of a test build"),
+    {0},
+};
+
+#define EXITS_FAILED "1 failed, 2 usage or configuration"
+#define EXITS_FOUND EXITS_FAILED ", 3 not found"
+
+const weir_command weir_commands[] = {
+    {"migrate", "", "create the store's schema or bring it up to date",
+     "Applies the migrations that the store lacks, each in its own transaction and under a lock,\n"
+     "records the limits of the configuration, and creates roles and grants where it may. SQL "
+     "that\n"
+     "somebody with more rights must run goes to stdout.",
+     "  weir migrate\n"
+     "  weir migrate | psql --username postgres shop\n",
+     NULL, NULL, 0, 0, 0, WEIR_NEEDS_CONFIG, weir_verb_migrate},
+
+    {"append", "TYPE ID", "append events to one aggregate",
+     "Appends one event from options, or several from a JSON array on stdin, and prints the\n"
+     "aggregate's new version. Events on stdin are objects with type, data (or data_base64 and\n"
+     "datacontenttype) and, if wanted, id, metadata, time and schemaversion.",
+     "  weir append user u-1 --expect none --type user.created --data '{\"name\":\"Ann\"}'\n"
+     "  weir append user u-1 --expect 1 --type user.renamed --data @renamed.json\n"
+     "  echo '[{\"type\":\"user.left\",\"data\":{}}]' | weir append user u-1 --stdin\n",
+     EXITS_FAILED ", 3 the version is not as expected", append_options, 0, 2, 2, WEIR_NEEDS_CONFIG,
+     weir_verb_append},
+
+    {"import", "FILE", "import a CloudEvents log",
+     "Imports CloudEvents 1.0, one JSON object a line, in order; - reads stdin. subject is the\n"
+     "aggregate id, the extension aggregatetype its type; other extensions become metadata. "
+     "Events\n"
+     "that are already there, by id, are passed over, so an import can be repeated. An id that is\n"
+     "no UUID becomes the UUIDv5, in the URL namespace, of source, a line feed and the id.",
+     "  weir import events.jsonl\n"
+     "  zcat log.gz | weir import - --aggregate-type order\n",
+     "1 failed (which line and why; what came before its batch stays), 2 usage or configuration,\n"
+     "3 no such file",
+     import_options, WEIR_FORMATS_ALL, 1, 1, WEIR_NEEDS_CONFIG, weir_verb_import},
+
+    {"export", "", "write all events as a CloudEvents log",
+     "Writes all events, in position order, as CloudEvents 1.0 JSON Lines, up to what is "
+     "committed\n"
+     "when it starts. Importing them into another store gives the same events there.",
+     "  weir export > all.jsonl\n"
+     "  weir export --type user --after 4711 | gzip > users.gz\n",
+     NULL, export_options, 0, 0, 0, WEIR_NEEDS_CONFIG, weir_verb_export},
+
+    {"read", "[TYPE ID]", "show the events of one aggregate, or all",
+     "Shows the events of one aggregate by version, or all events by position. A table shows the\n"
+     "beginning of the data; json and jsonl are CloudEvents with all of it.",
+     "  weir read user u-1\n"
+     "  weir read user u-1 --backwards --limit 1 -o json\n"
+     "  weir read --type user --after 4711 --limit 100 -o jsonl\n",
+     EXITS_FAILED ", 3 no such aggregate", read_options, WEIR_FORMATS_ALL, 0, 2, WEIR_NEEDS_CONFIG,
+     weir_verb_read},
+
+    {"tail", "", "follow events as they are committed",
+     "Shows events as they are committed, in position order and without ever missing one, until\n"
+     "it is interrupted. A store that goes away is waited for.",
+     "  weir tail\n"
+     "  weir tail --type user --from-start -o jsonl\n",
+     NULL, tail_options, WEIR_FORMATS(1u, 0u, 1u), 0, 0, WEIR_NEEDS_CONFIG, weir_verb_tail},
+
+    {"stream", "", "look at aggregates", "Lists aggregates, or shows one in numbers.", NULL, NULL,
+     NULL, 0, 0, 0, WEIR_NEEDS_NOTHING, NULL},
+    {"stream list", "", "list aggregates", "Lists aggregates by type and id, with their versions.",
+     "  weir stream list --type user --limit 20\n", NULL, stream_list_options, WEIR_FORMATS_ALL, 0,
+     0, WEIR_NEEDS_CONFIG, weir_verb_stream_list},
+    {"stream show", "TYPE ID", "show one aggregate in numbers",
+     "Shows version, events, bytes of data, first and last time and position, and event types.",
+     "  weir stream show user u-1 -o json\n", EXITS_FAILED ", 3 no such aggregate", NULL,
+     WEIR_FORMATS_ALL, 2, 2, WEIR_NEEDS_CONFIG, weir_verb_stream_show},
+
+    {"relay", "", "publish committed events to Kafka",
+     "Publishes every committed event to its aggregate type's topic, in order, until SIGTERM or\n"
+     "SIGINT, then stops cleanly; a second signal ends it at once. Of several relays of one name\n"
+     "one is active, the others stand by. A store or broker that goes away is waited for.",
+     "  weir relay\n"
+     "  weir relay --once\n",
+     NULL, relay_options, 0, 0, 0, WEIR_NEEDS_CONFIG | WEIR_NEEDS_LOG, weir_verb_relay},
+    {"relay status", "", "show how far the relay is",
+     "Shows every relay's cursor, how many events it is behind, who holds it, and which open\n"
+     "transactions hold readers of all events back.",
+     "  weir relay status\n", NULL, NULL, WEIR_FORMATS(1u, 1u, 0u), 0, 0, WEIR_NEEDS_CONFIG,
+     weir_verb_relay_status},
+
+    {"run", "[NAME]...", "apply events to projections",
+     "Runs the projections of the configuration, or those named, until SIGTERM or SIGINT. All\n"
+     "statements are checked before anything starts. A projection that cannot go on stops itself\n"
+     "and says why; the others go on.",
+     "  weir run\n"
+     "  weir run user_list --once\n",
+     "1 failed (all stopped themselves; with --once: any), 2 usage, configuration or a refused\n"
+     "projection, 3 no projection of that name",
+     run_options, 0, 0, -1, WEIR_NEEDS_CONFIG | WEIR_NEEDS_LOG, weir_verb_run},
+
+    {"serve", "", "relay, run and admin listener in one process",
+     "Runs the relay, every projection and the admin listener (admin.listen): /metrics, /healthz,\n"
+     "/readyz and /version. Ends on SIGTERM or SIGINT, or when the relay fails for good.",
+     "  weir serve\n"
+     "  weir serve --set admin.listen=127.0.0.1:0\n",
+     NULL, NULL, 0, 0, 0, WEIR_NEEDS_CONFIG | WEIR_NEEDS_LOG, weir_verb_serve},
+
+    {"projection", "", "look at projections", "Lists projections, or shows how far they are.", NULL,
+     NULL, NULL, 0, 0, 0, WEIR_NEEDS_NOTHING, NULL},
+    {"projection list", "", "list the projections of the configuration",
+     "Lists the projections of projections.files. Nothing is connected.",
+     "  weir projection list\n", NULL, NULL, WEIR_FORMATS_ALL, 0, 0, WEIR_NEEDS_CONFIG,
+     weir_verb_projection_list},
+    {"projection status", "[NAME]...", "show how far projections are",
+     "Shows generation, state, events applied and lag, in events (not read yet and not relayed\n"
+     "yet) and in seconds (age of the oldest event not applied). A projection is running unless "
+     "it\n"
+     "stopped itself.",
+     "  weir projection status\n"
+     "  weir projection status user_list --max-lag 30s\n",
+     "1 failed, or beyond --max-lag, 2 usage or configuration, 3 no projection of that name",
+     projection_status_options, WEIR_FORMATS_ALL, 0, -1, WEIR_NEEDS_CONFIG,
+     weir_verb_projection_status},
+
+    {"topic", "", "look at topics", "Shows which topics there are.", NULL, NULL, NULL, 0, 0, 0,
+     WEIR_NEEDS_NOTHING, NULL},
+    {"topic list", "", "list the topic of every aggregate type",
+     "Lists the recorded topics and partition counts; a partition is murmur2(aggregate id) mod\n"
+     "that count.",
+     "  weir topic list\n", NULL, NULL, WEIR_FORMATS_ALL, 0, 0, WEIR_NEEDS_CONFIG,
+     weir_verb_topic_list},
+
+    {"config", "", "look at the configuration", "Shows, checks or documents the configuration.",
+     NULL, NULL, NULL, 0, 0, 0, WEIR_NEEDS_NOTHING, NULL},
+    {"config show", "", "show the effective configuration",
+     "Shows every setting with its value and where that came from; secrets are redacted.",
+     "  weir config show\n", NULL, NULL, 0, 0, 0, WEIR_NEEDS_CONFIG, weir_verb_config_show},
+    {"config check", "", "check the configuration and what it names",
+     "Checks the configuration, the librdkafka properties and the projection files. Nothing is\n"
+     "connected.",
+     "  weir config check --config weir.yaml\n", NULL, NULL, 0, 0, 0, WEIR_NEEDS_CONFIG,
+     weir_verb_config_check},
+    {"config reference", "", "write the reference of all settings",
+     "Writes every setting with type, default, limits and meaning, as Markdown.",
+     "  weir config reference > docs/configuration.md\n", NULL, NULL, 0, 0, 0, WEIR_NEEDS_NOTHING,
+     weir_verb_config_reference},
+
+    {"completion", "SHELL", "write a completion script: bash, zsh or fish",
+     "Writes a script that completes commands and options.",
+     "  source <(weir completion bash)\n"
+     "  weir completion fish | source\n",
+     NULL, NULL, 0, 1, 1, WEIR_NEEDS_NOTHING, weir_verb_completion},
+    {"version", "", "show the version", "Shows the version of the program.", "  weir version\n",
+     NULL, version_options, 0, 0, 0, WEIR_NEEDS_NOTHING, weir_verb_version},
+    {0},
+};

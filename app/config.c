@@ -1,0 +1,42 @@
+/* config show, check and reference. */
+#include "config/config.h"
+#include "app/verbs.h"
+#include "config/kafka.h"
+#include "projections/projections.h"
+
+#define PAGE ((size_t)4 * 1024 * 1024)
+
+static void write_page(weir_session *session, weir_buffer *page)
+{
+    weir_output_bytes(&session->output, page->data, page->length);
+    weir_buffer_free(page);
+}
+
+bool weir_verb_config_show(weir_session *session, weir_error *error)
+{
+    (void)error;
+    weir_buffer page = WEIR_BUFFER(PAGE);
+    weir_config_show(session->config, &page);
+    write_page(session, &page);
+    return true;
+}
+
+bool weir_verb_config_reference(weir_session *session, weir_error *error)
+{
+    (void)error;
+    weir_buffer page = WEIR_BUFFER(PAGE);
+    weir_config_reference(&page);
+    write_page(session, &page);
+    return true;
+}
+
+bool weir_verb_config_check(weir_session *session, weir_error *error)
+{
+    weir_projections projections = {0};
+    if (!weir_kafka_check(session->config, error) ||
+        !weir_projections_load(session->config, &projections, error))
+        return false;
+    weir_projections_free(&projections);
+    weir_output_text(&session->output, "ok\n");
+    return true;
+}

@@ -1,0 +1,147 @@
+/* import: CloudEvents JSON Lines into the store, in order, in batches, again and again.
+ *
+ * A batch is one transaction of one append an event, so an event that is already there is absorbed
+ * alone and a rerun after any failure continues where the last run ended. What passes by itself
+ * (deadlocks with other writers, a lost connection) is retried with the same batch. How many events
+ * were new is counted in the batch's own transaction, so another importer cannot falsify it. */
+#include "app/import_int.h"
+#include "app/lines.h"
+#include "app/table.h"
+#include "app/verbs.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define LINE_LIMIT ((size_t)16 * 1024 * 1024)
+#define PROGRESS_US 200000
+
+typedef struct import {
+    weir_session *session;
+    weir_importer importer;
+    weir_lines lines;
+    bool dry_run;
+    int64_t shown_us; /* when progress was last shown; 0: never */
+} import;
+
+static void show_progress(import *in, bool last)
+{
+    int64_t now = weir_clock_monotonic_us();
+    if (!isatty(STDERR_FILENO) || (!last && now - in->shown_us < PROGRESS_US) ||
+        (last && in->shown_us == 0))
+        return;
+    in->shown_us = now;
+    fprintf(stderr, last ? "\r\033[K" : "\r%lld events\033[K", (long long)in->importer.read);
+}
+
+static bool is_blank(const char *text, size_t length)
+{
+    for (size_t i = 0; i < length; i++)
+        if (text[i] != ' ' && text[i] != '\t' && text[i] != '\r')
+            return false;
+    return true;
+}
+
+/* skip_mark passes the byte order mark that some editors put at the start of a file. */
+static void skip_mark(const weir_lines *lines, const char **text, size_t *length)
+{
+    if (lines->number == 1 && *length >= 3 && memcmp(*text, "\xEF\xBB\xBF", 3) == 0) {
+        *text += 3;
+        *length -= 3;
+    }
+}
+
+/* flush sends the batch unless this is a dry run. */
+static bool flush(import *in, weir_error *error)
+{
+    if (in->dry_run)
+        weir_importer_drop(&in->importer);
+    else if (!weir_importer_send(&in->importer, error))
+        return false;
+    show_progress(in, false);
+    return true;
+}
+
+static bool import_lines(import *in, weir_error *error)
+{
+    const char *text;
+    size_t length;
+    while (weir_lines_next(&in->lines, &text, &length, error)) {
+        if (in->lines.ended)
+            return flush(in, error);
+        skip_mark(&in->lines, &text, &length);
+        if (is_blank(text, length))
+            continue;
+        if (weir_importer_full(&in->importer, length) && !flush(in, error))
+            return false;
+        if (weir_stop_requested(&in->session->stop))
+            return weir_fail(error, WEIR_FATE_FATAL, "interrupted");
+        if (!weir_importer_add(&in->importer, text, length, in->lines.number, error))
+            return weir_error_prefix(error, "%s:%lld", in->lines.name, (long long)in->lines.number);
+    }
+    return false;
+}
+
+/* say_what_stays tells what a failed import left behind. */
+static bool say_what_stays(const import *in, weir_error *error)
+{
+    char why[sizeof error->message];
+    weir_error before = *error;
+    memcpy(why, error->message, sizeof why);
+    if (!in->dry_run)
+        weir_fail_code(error, before.fate, before.code,
+                       "%s\n%lld events were imported before it (%lld new, %lld already there); "
+                       "a rerun passes over them",
+                       why, (long long)in->importer.sent, (long long)in->importer.added,
+                       (long long)(in->importer.sent - in->importer.added));
+    return false;
+}
+
+static void write_counts(import *in)
+{
+    static const weir_column columns[] = {
+        {"read", "READ", true}, {"new", "NEW", true}, {"existing", "ALREADY THERE", true}, {0}};
+    static const weir_column dry[] = {{"read", "READ", true}, {0}};
+    weir_table *table =
+        weir_table_new(&in->session->output, in->session->format, in->dry_run ? dry : columns);
+    weir_table_object(table);
+    weir_table_number(table, in->importer.read);
+    if (!in->dry_run) {
+        weir_table_number(table, in->importer.added);
+        weir_table_number(table, in->importer.sent - in->importer.added);
+    }
+    weir_table_end(table);
+}
+
+bool weir_verb_import(weir_session *session, weir_error *error)
+{
+    const weir_arguments *arguments = &session->arguments;
+    const char *name = weir_arguments_word(arguments, 0);
+    bool is_stdin = strcmp(name, "-") == 0, ok = false;
+import in = {.session = session, .dry_run = weir_arguments_flag(arguments, "dry-run") };
+    int fd = is_stdin ? STDIN_FILENO : open(name, O_RDONLY | O_CLOEXEC);
+    if (fd < 0)
+        return weir_fail_code(error, WEIR_FATE_CONFIG,
+                              errno == ENOENT ? WEIR_NOT_FOUND : WEIR_FAILED, "%s: %s", name,
+                              strerror(errno));
+    weir_lines_open(&in.lines, fd, is_stdin ? "stdin" : name, LINE_LIMIT);
+    weir_importer_open(&in.importer, session, in.lines.name,
+                       weir_arguments_text(arguments, "aggregate-type"));
+    if (!in.dry_run && !weir_importer_connect(&in.importer, error))
+        goto out;
+    ok = import_lines(&in, error);
+    show_progress(&in, true);
+    if (ok)
+        write_counts(&in);
+    else
+        say_what_stays(&in, error);
+out:
+    weir_importer_close(&in.importer);
+    weir_lines_close(&in.lines);
+    if (!is_stdin)
+        close(fd);
+    return ok;
+}

@@ -1,0 +1,93 @@
+/* Lines from a file, a pipe or a terminal.
+ *
+ * The buffer holds what was read and not yet returned, at most one line and one chunk more. Bytes
+ * move to its front only when more must be read. */
+#include "app/lines.h"
+
+#include <errno.h>
+#include <string.h>
+#include <unistd.h>
+
+#define CHUNK ((size_t)64 * 1024)
+
+void weir_lines_open(weir_lines *lines, int fd, const char *name, size_t limit)
+{
+    *lines = (weir_lines){.fd = fd, .name = name, .limit = limit};
+    lines->bytes = WEIR_BUFFER(limit + 2 * CHUNK);
+}
+
+void weir_lines_close(weir_lines *lines)
+{
+    weir_buffer_free(&lines->bytes);
+}
+
+static void make_room(weir_lines *lines)
+{
+    if (lines->from == 0)
+        return;
+    lines->bytes.length -= lines->from;
+    memmove(lines->bytes.data, lines->bytes.data + lines->from, lines->bytes.length);
+    lines->from = 0;
+}
+
+static bool fill(weir_lines *lines, weir_error *error)
+{
+    char chunk[CHUNK];
+    ssize_t count;
+    make_room(lines);
+    do {
+        count = read(lines->fd, chunk, sizeof chunk);
+    } while (count < 0 && errno == EINTR);
+    if (count < 0)
+        return weir_fail(error, WEIR_FATE_FATAL, "reading %s: %s", lines->name, strerror(errno));
+    if (count == 0)
+        lines->at_end = true;
+    weir_buffer_append(&lines->bytes, chunk, (size_t)count);
+    return true;
+}
+
+static bool too_long(const weir_lines *lines, weir_error *error)
+{
+    return weir_fail(error, WEIR_FATE_POISON, "%s:%lld: more than %zu bytes", lines->name,
+                     (long long)lines->number, lines->limit);
+}
+
+bool weir_lines_next(weir_lines *lines, const char **text, size_t *length, weir_error *error)
+{
+    size_t searched = 0;
+    const char *end = NULL;
+    lines->number++;
+    while (!end) {
+        size_t held = lines->bytes.length - lines->from;
+        if (held > searched)
+            end = memchr(lines->bytes.data + lines->from + searched, '\n', held - searched);
+        searched = held;
+        if (end)
+            break;
+        if (held > lines->limit)
+            return too_long(lines, error);
+        if (lines->at_end)
+            break;
+        if (!fill(lines, error))
+            return false;
+    }
+    *text = lines->bytes.data ? lines->bytes.data + lines->from : "";
+    *length = end ? (size_t)(end - *text) : searched;
+    lines->ended = !end && searched == 0;
+    lines->from += *length + (end != NULL);
+    return *length <= lines->limit || too_long(lines, error);
+}
+
+bool weir_lines_all(weir_lines *lines, const char **text, size_t *length, weir_error *error)
+{
+    while (!lines->at_end) {
+        if (!fill(lines, error))
+            return false;
+        if (lines->bytes.length > lines->limit)
+            return weir_fail(error, WEIR_FATE_POISON, "%s has more than %zu bytes", lines->name,
+                             lines->limit);
+    }
+    *text = lines->bytes.data ? lines->bytes.data : "";
+    *length = lines->bytes.length;
+    return true;
+}

@@ -1,0 +1,208 @@
+/* projection list and projection status.
+ *
+ * Status joins three sources: the configuration (what there should be), PostgreSQL (what was
+ * applied) and Kafka (how far it is). When Kafka does not answer, the rest is shown still. */
+#include "app/runtime.h"
+#include "app/table.h"
+#include "app/verbs.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* joined puts the names of a NULL-terminated list into text, with a separator between. */
+static char *joined(const char *const *names, const char *quote)
+{
+    weir_buffer text = WEIR_BUFFER((size_t)1024 * 1024);
+    weir_buffer_text(&text, *quote ? "[" : "");
+    for (size_t i = 0; names[i]; i++)
+        weir_buffer_format(&text, "%s%s%s%s", i ? (*quote ? "," : ", ") : "", quote, names[i],
+                           quote);
+    weir_buffer_text(&text, *quote ? "]" : "");
+    return text.data;
+}
+
+bool weir_verb_projection_list(weir_session *session, weir_error *error)
+{
+    static const weir_column columns[] = {{"projection", "PROJECTION", false},
+                                          {"from", "FROM", false},
+                                          {"apply", "APPLY", false},
+                                          {"file", "FILE", false},
+                                          {0}};
+    static const char *const applies[] = {"each", "aggregate", "batch"};
+    weir_projections projections = {0};
+    if (!weir_projections_load(session->config, &projections, error))
+        return false;
+    weir_table *table = weir_table_new(&session->output, session->format, columns);
+    for (size_t i = 0; i < projections.count; i++) {
+        const weir_projection *projection = projections.items[i];
+        char *json = joined(weir_projection_types(projection), "\"");
+        char *shown = joined(weir_projection_types(projection), "");
+        weir_table_text(table, weir_projection_name(projection));
+        weir_table_json(table, json, shown);
+        weir_table_text(table, applies[weir_projection_apply(projection)]);
+        weir_table_text(table, weir_projection_file(projection));
+        free(json);
+        free(shown);
+    }
+    weir_table_end(table);
+    weir_projections_free(&projections);
+    return true;
+}
+
+/* The bound of --max-lag. */
+typedef struct bound {
+    bool given, in_seconds;
+    int64_t value;
+} bound;
+
+static bool read_bound(const weir_arguments *arguments, bound *most, weir_error *error)
+{
+    char *end;
+    const char *text = weir_arguments_text(arguments, "max-lag");
+    if (!text)
+        return true;
+    errno = 0;
+    most->given = true;
+    most->value = strtoll(text, &end, 10);
+    most->in_seconds = strcmp(end, "s") == 0;
+    if (end == text || (*end && !most->in_seconds) || errno || most->value < 0)
+        return weir_fail(error, WEIR_FATE_CONFIG,
+                         "--max-lag must be events (100) or seconds (30s), not '%s'", text);
+    return true;
+}
+
+/* One projection's status. */
+typedef struct status {
+    const char *name;
+    const weir_result *row; /* of cli_projection_status; no row: never started */
+    bool started, stopped;
+    bool measured;
+    weir_lag lag;
+} status;
+
+/* state_of: running means that a process is connected for it. */
+static const char *state_of(const status *at)
+{
+    if (!at->started)
+        return "not started";
+    if (at->stopped)
+        return "stopped";
+    return weir_result_bool(at->row, 0, 5) ? "running" : "not running";
+}
+
+static void write_status(weir_table *table, const status *at)
+{
+    weir_table_text(table, at->name);
+    if (at->started)
+        weir_table_number(table, weir_result_integer(at->row, 0, 0));
+    else
+        weir_table_text(table, NULL);
+    weir_table_text(table, state_of(at));
+    weir_table_number(table, at->started ? weir_result_integer(at->row, 0, 3) : 0);
+    weir_table_text(table, at->started ? weir_result_value(at->row, 0, 4) : NULL);
+    if (at->measured) {
+        weir_table_number(table, at->lag.unread + at->lag.unrelayed);
+        weir_table_decimal(table, at->lag.seconds, 3);
+        weir_table_number(table, at->lag.unread);
+        weir_table_number(table, at->lag.unrelayed);
+    } else {
+        for (int i = 0; i < 4; i++)
+            weir_table_text(table, NULL);
+    }
+    weir_table_text(table, at->stopped ? weir_result_value(at->row, 0, 2) : NULL);
+}
+
+/* exceeds says on stderr why a projection is beyond the bound. */
+static bool exceeds(const status *at, const bound *most)
+{
+    int64_t events = at->lag.unread + at->lag.unrelayed;
+    if (!most->given)
+        return false;
+    if (!at->started || at->stopped)
+        fprintf(stderr, "weir: %s %s\n", at->name, at->started ? "has stopped" : "never started");
+    else if (at->measured && most->in_seconds && at->lag.seconds > (double)most->value)
+        fprintf(stderr, "weir: %s is %.3f s behind\n", at->name, at->lag.seconds);
+    else if (at->measured && !most->in_seconds && events > most->value)
+        fprintf(stderr, "weir: %s is %lld events behind\n", at->name, (long long)events);
+    else
+        return false;
+    return true;
+}
+
+/* Over all projections that were asked for. */
+typedef struct report {
+    weir_session *session;
+    weir_store *store;
+    weir_table *table;
+    bound most;
+    size_t beyond;    /* projections beyond the bound */
+    weir_error kafka; /* the last failure to measure */
+} report;
+
+static bool report_one(report *to, const weir_projection *projection, weir_error *error)
+{
+    status at = {.name = weir_projection_name(projection)};
+    weir_result *row =
+        weir_connection_query(weir_store_connection(to->store), "cli_projection_status",
+                              (const weir_param[]){WEIR_PARAM_TEXT(at.name)}, 1, error);
+    if (!row)
+        return false;
+    at.row = row;
+    at.started = weir_result_rows(row) > 0;
+    at.stopped = at.started && weir_result_value(row, 0, 1);
+    if (at.started)
+        at.measured = weir_lag_measure(to->session->config, to->store, at.name,
+                                       (int)weir_result_integer(row, 0, 0),
+                                       weir_projection_types(projection), &at.lag, &to->kafka);
+    write_status(to->table, &at);
+    to->beyond += exceeds(&at, &to->most);
+    weir_result_free(row);
+    return true;
+}
+
+static const weir_column columns[] = {{"projection", "PROJECTION", false},
+                                      {"generation", "GENERATION", true},
+                                      {"state", "STATE", false},
+                                      {"events", "EVENTS", true},
+                                      {"last_processed_at", "LAST PROCESSED", false},
+                                      {"lag_events", "LAG EVENTS", true},
+                                      {"lag_seconds", "LAG SECONDS", true},
+                                      {"unread", NULL, true},
+                                      {"unrelayed", NULL, true},
+                                      {"stopped_why", "WHY", false},
+                                      {0}};
+
+static bool report_all(report *to, const weir_runtime *runtime, weir_error *error)
+{
+    bool ok = true;
+    to->table = weir_table_new(&to->session->output, to->session->format, columns);
+    for (size_t i = 0; ok && i < runtime->count; i++)
+        ok = report_one(to, runtime->members[i].projection, error);
+    weir_table_end(to->table);
+    if (!ok)
+        return false;
+    if (to->kafka.fate != WEIR_FATE_NONE) {
+        *error = to->kafka;
+        return weir_error_prefix(error, "lag could not be measured");
+    }
+    return to->beyond == 0 ||
+           weir_fail(error, WEIR_FATE_FATAL, "%zu of %zu projections beyond %s", to->beyond,
+                     runtime->count, weir_arguments_text(&to->session->arguments, "max-lag"));
+}
+
+bool weir_verb_projection_status(weir_session *session, weir_error *error)
+{
+    const weir_arguments *arguments = &session->arguments;
+    report to = {.session = session};
+    weir_runtime runtime = {0};
+    bool ok = read_bound(arguments, &to.most, error) &&
+              weir_runtime_load(&runtime, session->config, &session->stop, arguments->words,
+                                arguments->word_count, error) &&
+              (to.store = weir_session_store(session, error)) != NULL &&
+              report_all(&to, &runtime, error);
+    weir_store_close(to.store);
+    weir_runtime_free(&runtime);
+    return ok;
+}

@@ -1,0 +1,132 @@
+/* Threads of subscriptions.
+ *
+ * Everything that can be refused is refused before the first thread starts. A subscription that
+ * stops itself says so in the log, once, and never takes the others with it. */
+#include "app/runtime.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/suggest.h"
+
+static weir_projection *find(const weir_runtime *runtime, const char *name, weir_error *error)
+{
+    weir_suggestion near = {.word = name};
+    for (size_t i = 0; i < runtime->projections.count; i++) {
+        const char *candidate = weir_projection_name(runtime->projections.items[i]);
+        if (strcmp(candidate, name) == 0)
+            return runtime->projections.items[i];
+        weir_suggest_offer(&near, candidate);
+    }
+    weir_fail_code(error, WEIR_FATE_CONFIG, WEIR_NOT_FOUND, "there is no projection '%s'%s%s%s",
+                   name, near.best ? "; did you mean '" : "", near.best ? near.best : "",
+                   near.best ? "'?" : "");
+    return NULL;
+}
+
+bool weir_runtime_load(weir_runtime *runtime, const weir_config *config, weir_stop *stop,
+                       const char *const *names, size_t count, weir_error *error)
+{
+    *runtime = (weir_runtime){.config = config, .stop = stop};
+    if (!weir_projections_load(config, &runtime->projections, error))
+        return false;
+    size_t wanted = count ? count : runtime->projections.count;
+    runtime->members = weir_calloc(wanted, sizeof *runtime->members);
+    for (size_t i = 0; i < wanted; i++) {
+        weir_projection *projection =
+            count ? find(runtime, names[i], error) : runtime->projections.items[i];
+        if (!projection)
+            return false;
+        for (size_t j = 0; j < runtime->count; j++)
+            if (runtime->members[j].projection == projection)
+                return weir_fail(error, WEIR_FATE_CONFIG, "projection '%s' is named twice",
+                                 names[i]);
+        runtime->members[runtime->count++] =
+            (weir_member){.runtime = runtime, .projection = projection};
+    }
+    return true;
+}
+
+static bool check_all(weir_runtime *runtime, weir_error *error)
+{
+    weir_store *store = weir_store_open(runtime->config, "weir check", runtime->stop, error);
+    bool ok = store != NULL;
+    for (size_t i = 0; ok && i < runtime->count; i++)
+        ok = weir_projection_check(runtime->members[i].projection, runtime->config,
+                                   weir_store_connection(store), error);
+    weir_store_close(store);
+    return ok;
+}
+
+static bool make_subscriptions(weir_runtime *runtime, weir_error *error)
+{
+    for (size_t i = 0; i < runtime->count; i++) {
+        weir_member *member = &runtime->members[i];
+        weir_handler *handler = weir_projection_handler(member->projection, runtime->config);
+        member->subscription =
+            weir_subscription_new(runtime->config, handler, runtime->stop, error);
+        if (!member->subscription)
+            return false;
+    }
+    return true;
+}
+
+bool weir_runtime_check(weir_runtime *runtime, weir_error *error)
+{
+    weir_backoff backoff = {.initial_ms = 100, .max_ms = 5000};
+    while (!check_all(runtime, error)) {
+        if (error->fate != WEIR_FATE_RETRY)
+            return false;
+        if (backoff.attempts == 0)
+            WEIR_WARN("part", "run", "waiting for the store", WEIR_TEXT("why", error->message));
+        if (weir_stop_wait(runtime->stop, weir_backoff_next(&backoff)))
+            return false;
+    }
+    return make_subscriptions(runtime, error);
+}
+
+static void *run_member(void *context)
+{
+    weir_member *member = context;
+    weir_error error = {0};
+    member->failed = !weir_subscription_run(member->subscription, member->runtime->once, &error);
+    if (member->failed)
+        WEIR_ERROR("subscription", weir_subscription_name(member->subscription), "stopped itself",
+                   WEIR_TEXT("why", error.message), WEIR_TEXT("fate", weir_fate_name(error.fate)));
+    return NULL;
+}
+
+bool weir_runtime_start(weir_runtime *runtime, bool once, weir_error *error)
+{
+    runtime->once = once;
+    for (size_t i = 0; i < runtime->count; i++) {
+        int code =
+            pthread_create(&runtime->members[i].thread, NULL, run_member, &runtime->members[i]);
+        if (code)
+            return weir_fail(error, WEIR_FATE_FATAL, "starting a thread: %s", strerror(code));
+        runtime->members[i].started = true;
+    }
+    return true;
+}
+
+void weir_runtime_join(weir_runtime *runtime, size_t *failed)
+{
+    *failed = 0;
+    for (size_t i = 0; i < runtime->count; i++) {
+        weir_member *member = &runtime->members[i];
+        if (!member->started)
+            continue;
+        pthread_join(member->thread, NULL);
+        member->started = false;
+        *failed += member->failed;
+    }
+}
+
+void weir_runtime_free(weir_runtime *runtime)
+{
+    for (size_t i = 0; i < runtime->count; i++)
+        weir_subscription_free(runtime->members[i].subscription);
+    free(runtime->members);
+    weir_projections_free(&runtime->projections);
+    *runtime = (weir_runtime){0};
+}

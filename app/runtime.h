@@ -1,0 +1,45 @@
+/* The subscriptions of one process: every projection of the configuration, or those named, each in
+ * a thread of its own. Opened, started and joined by one thread; health by any. */
+#ifndef WEIR_APP_RUNTIME_H
+#define WEIR_APP_RUNTIME_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+#include "projections/projections.h"
+
+typedef struct weir_member {
+    struct weir_runtime *runtime;
+    weir_projection *projection;
+    weir_subscription *subscription;
+    pthread_t thread;
+    bool started;
+    bool failed; /* it stopped itself; valid once joined */
+} weir_member;
+
+typedef struct weir_runtime {
+    const weir_config *config;
+    weir_stop *stop;
+    weir_projections projections;
+    weir_member *members;
+    size_t count;
+    bool once;
+} weir_runtime;
+
+/* weir_runtime_load loads the projections and selects those named (none: all). NOT_FOUND for a name
+ * that there is not. */
+WEIR_MUST_USE bool weir_runtime_load(weir_runtime *runtime, const weir_config *config,
+                                     weir_stop *stop, const char *const *names, size_t count,
+                                     weir_error *error);
+
+/* weir_runtime_check prepares every statement against the store, waiting for a store that does not
+ * answer, and makes the subscriptions. Nothing runs yet. */
+WEIR_MUST_USE bool weir_runtime_check(weir_runtime *runtime, weir_error *error);
+
+WEIR_MUST_USE bool weir_runtime_start(weir_runtime *runtime, bool once, weir_error *error);
+
+/* weir_runtime_join waits for all of them; *failed is how many stopped themselves. */
+void weir_runtime_join(weir_runtime *runtime, size_t *failed);
+void weir_runtime_free(weir_runtime *runtime);
+
+#endif

@@ -1,0 +1,143 @@
+/* The admin pages of `weir serve`: /metrics, /healthz, /readyz, /version.
+ *
+ * Health is progress, not mere life: a part is healthy if it moved or was caught up within
+ * PROGRESS_US. Readiness is whether every part is connected and has its share of the work. */
+#include "app/serve_int.h"
+
+#include <string.h>
+
+#define PROGRESS_US (INT64_C(30) * 1000 * 1000)
+
+/* One part of the process as both pages show it. */
+typedef struct part {
+    const char *kind, *name;
+    bool healthy, ready;
+    const char *why; /* not healthy or not ready; NULL when both */
+    int64_t idle_us; /* since it made progress */
+} part;
+
+typedef void part_fn(void *context, const part *each);
+
+static int64_t idle_since(const weir_serve *serve, int64_t progress_us)
+{
+    int64_t from = progress_us > serve->started_us ? progress_us : serve->started_us;
+    return weir_clock_monotonic_us() - from;
+}
+
+static part part_of_relay(const weir_serve *serve)
+{
+    weir_relay_health health;
+    weir_relay_health_get(serve->relay, &health);
+    part relay = {.kind = "relay", .name = weir_config_text(serve->runtime.config, "relay.name")};
+    relay.idle_us = idle_since(serve, health.progress_us);
+    relay.healthy = relay.idle_us < PROGRESS_US;
+    relay.ready = health.store_up && health.kafka_up;
+    relay.why = !health.store_up   ? "the store is not reachable"
+                : !health.kafka_up ? "Kafka is not reachable"
+                : !relay.healthy   ? "no progress"
+                                   : NULL;
+    return relay;
+}
+
+static part part_of_subscription(const weir_serve *serve, const weir_member *member)
+{
+    weir_subscription_health health;
+    weir_subscription_health_get(member->subscription, &health);
+    part subscription = {.kind = "subscription",
+                         .name = weir_subscription_name(member->subscription)};
+    subscription.idle_us = idle_since(serve, health.progress_us);
+    subscription.healthy = !health.stopped && subscription.idle_us < PROGRESS_US;
+    subscription.ready = !health.stopped && health.store_up && health.kafka_up && health.assigned;
+    subscription.why = health.stopped          ? "it stopped itself"
+                       : !health.store_up      ? "the store is not reachable"
+                       : !health.kafka_up      ? "Kafka is not reachable"
+                       : !health.assigned      ? "no partitions assigned yet"
+                       : !subscription.healthy ? "no progress"
+                                               : NULL;
+    return subscription;
+}
+
+static void each_part(const weir_serve *serve, part_fn *fn, void *context)
+{
+    part relay = part_of_relay(serve);
+    fn(context, &relay);
+    for (size_t i = 0; i < serve->runtime.count; i++) {
+        part subscription = part_of_subscription(serve, &serve->runtime.members[i]);
+        fn(context, &subscription);
+    }
+}
+
+/* A page of parts being written. */
+typedef struct report {
+    weir_buffer parts;
+    bool readiness; /* else health */
+    bool ok;
+} report;
+
+static void write_part(void *context, const part *each)
+{
+    report *to = context;
+    bool ok = to->readiness ? each->ready : each->healthy;
+    to->ok = to->ok && ok;
+    weir_buffer_format(&to->parts, "%s{\"part\":\"%s\",\"name\":", to->parts.length ? "," : "",
+                       each->kind);
+    weir_buffer_json(&to->parts, each->name, strlen(each->name));
+    weir_buffer_format(&to->parts, ",\"ok\":%s,\"seconds_since_progress\":%.3f",
+                       ok ? "true" : "false", (double)each->idle_us / 1e6);
+    if (!ok && each->why)
+        weir_buffer_format(&to->parts, ",\"why\":\"%s\"", each->why);
+    weir_buffer_char(&to->parts, '}');
+}
+
+static unsigned write_report(const weir_serve *serve, bool readiness, weir_buffer *body)
+{
+    report to = {.parts = WEIR_BUFFER(body->limit), .readiness = readiness, .ok = true};
+    bool started = atomic_load(&serve->started);
+    if (started)
+        each_part(serve, write_part, &to);
+    bool ok = to.ok && (started || !readiness);
+    weir_buffer_format(body, "{\"status\":\"%s\",\"parts\":[%s]}\n",
+                       !started ? "starting"
+                       : ok     ? "ok"
+                                : "failing",
+                       to.parts.data ? to.parts.data : "");
+    weir_buffer_free(&to.parts);
+    return ok ? 200 : 503;
+}
+
+/* Before the parts run, health is how long that has taken. */
+static unsigned write_health(void *context, weir_buffer *body)
+{
+    const weir_serve *serve = context;
+    unsigned status = write_report(serve, false, body);
+    bool late = weir_clock_monotonic_us() - serve->started_us > PROGRESS_US;
+    return !atomic_load(&serve->started) && late ? 503 : status;
+}
+
+static unsigned write_readiness(void *context, weir_buffer *body)
+{
+    return write_report(context, true, body);
+}
+
+static unsigned write_metrics(void *context, weir_buffer *body)
+{
+    (void)context;
+    weir_process_metrics_update();
+    weir_metrics_render(body);
+    return body->overflow ? 500 : 200;
+}
+
+static unsigned write_version(void *context, weir_buffer *body)
+{
+    (void)context;
+    weir_buffer_format(body, "{\"version\":\"%s\"}\n", weir_version());
+    return 200;
+}
+
+const weir_page weir_serve_pages[] = {
+    {"/metrics", "text/plain; version=0.0.4; charset=utf-8", write_metrics},
+    {"/healthz", "application/json", write_health},
+    {"/readyz", "application/json", write_readiness},
+    {"/version", "application/json", write_version},
+    {0},
+};

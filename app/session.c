@@ -1,0 +1,167 @@
+/* One command from its arguments to its exit code.
+ *
+ * Owns the signals: the first SIGINT or SIGTERM requests a stop, which every wait watches; the
+ * second ends the process at once. SIGPIPE is ignored, so that a closed stdout is an error value.
+ * An error is said here and nowhere else: as a message on stderr, for daemons as a log line. */
+#include "app/session.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "app/app.h"
+#include "app/help.h"
+
+static weir_stop *signalled;
+
+static void on_signal(int number)
+{
+    if (weir_stop_requested(signalled))
+        _exit(128 + number);
+    weir_stop_request(signalled);
+}
+
+static void watch_signals(weir_stop *stop)
+{
+    signalled = stop;
+    struct sigaction action = {.sa_handler = on_signal, .sa_flags = SA_RESTART};
+    sigemptyset(&action.sa_mask);
+    sigaction(SIGINT, &action, NULL);
+    sigaction(SIGTERM, &action, NULL);
+}
+
+int weir_exit_code(const weir_error *error)
+{
+    switch (error->code) {
+    case WEIR_OK:
+        return 0;
+    case WEIR_FAILED:
+        return 1;
+    case WEIR_INVALID:
+        return 2;
+    case WEIR_NOT_FOUND:
+    case WEIR_CONFLICT:
+        return 3;
+    case WEIR_TIMEOUT:
+        return 4;
+    }
+    return 1;
+}
+
+static void report(const weir_arguments *arguments, const weir_error *error)
+{
+    const weir_command *command = arguments->command;
+    if (error->code == WEIR_OK)
+        return;
+    if (command && command->needs & WEIR_NEEDS_LOG && error->code != WEIR_INVALID)
+        WEIR_ERROR("command", command->name, error->message);
+    else
+        fprintf(stderr, "weir: %s\n", error->message);
+}
+
+static void setup_log(const weir_config *config)
+{
+    static const char *const levels[] = {"error", "warn", "info", "debug"};
+    const char *level = weir_config_text(config, "log.level");
+    size_t index = 0;
+    while (index < WEIR_LOG_DEBUG && strcmp(levels[index], level) != 0)
+        index++;
+    weir_log_setup((weir_log_level)index,
+                   strcmp(weir_config_text(config, "log.format"), "json") == 0);
+}
+
+/* load reads the configuration; --set and --log-level override it. */
+static bool load(weir_session *session, weir_error *error)
+{
+    const weir_arguments *arguments = &session->arguments;
+    const char **overrides = weir_calloc(arguments->given_count, sizeof *overrides);
+    size_t count = 0;
+    char *level = NULL;
+    for (size_t i = 0; i < arguments->given_count; i++)
+        if (strcmp(arguments->given[i].option->name, "set") == 0)
+            overrides[count++] = arguments->given[i].value;
+    if (weir_arguments_has(arguments, "log-level")) {
+        level = weir_format("log.level=%s", weir_arguments_text(arguments, "log-level"));
+        overrides[count++] = level;
+    }
+    session->config =
+        weir_config_load(weir_arguments_text(arguments, "config"), overrides, count, error);
+    free(level);
+    free(overrides);
+    if (session->config)
+        setup_log(session->config);
+    return session->config != NULL;
+}
+
+static weir_shape shape_of(const weir_arguments *arguments)
+{
+    const char *text = weir_arguments_text(arguments, "output");
+    return strcmp(text, "json") == 0    ? WEIR_SHAPE_JSON
+           : strcmp(text, "jsonl") == 0 ? WEIR_SHAPE_JSONL
+                                        : WEIR_SHAPE_TABLE;
+}
+
+static bool run(weir_session *session, weir_error *error)
+{
+    const weir_arguments *arguments = &session->arguments;
+    const weir_command *command = arguments->command;
+    if (command->formats) {
+        session->format = shape_of(arguments);
+        if (!(command->formats & 1u << session->format))
+            return weir_fail(error, WEIR_FATE_CONFIG, "'weir %s' has no -o %s", command->name,
+                             weir_arguments_text(arguments, "output"));
+    }
+    if (command->needs & WEIR_NEEDS_CONFIG && !load(session, error))
+        return false;
+    watch_signals(&session->stop);
+    return command->run(session, error);
+}
+
+weir_store *weir_session_store(weir_session *session, weir_error *error)
+{
+    char *application = weir_format("weir %s", session->arguments.command->name);
+    weir_store *store = weir_store_open(session->config, application, &session->stop, error);
+    free(application);
+    return store;
+}
+
+int weir_session_run(weir_arguments *arguments)
+{
+    weir_session session = {.arguments = *arguments, .output = WEIR_OUTPUT(STDOUT_FILENO)};
+    weir_error error = {0}, written = {0};
+    bool ok = weir_stop_open(&session.stop, &error);
+    if (ok && (weir_arguments_flag(arguments, "help") || weir_arguments_flag(arguments, "version")))
+        weir_help_write(&session.output, arguments);
+    else if (ok)
+        ok = run(&session, &error);
+    if (!weir_output_flush(&session.output, &written) && (ok || written.code == WEIR_OK)) {
+        error = written;
+        ok = false;
+    }
+    if (!ok)
+        report(arguments, &error);
+    signal(SIGINT, SIG_DFL); /* the stop is about to go */
+    signal(SIGTERM, SIG_DFL);
+    weir_stop_close(&session.stop);
+    weir_output_free(&session.output);
+    weir_config_free(session.config);
+    return ok ? 0 : weir_exit_code(&error);
+}
+
+int weir_main(int argc, char **argv)
+{
+    signal(SIGPIPE, SIG_IGN);
+    weir_arguments arguments = {0};
+    weir_error error = {0};
+    int code;
+    if (weir_command_resolve(argc, argv, &arguments, &error)) {
+        code = weir_session_run(&arguments);
+    } else {
+        report(&arguments, &error);
+        code = weir_exit_code(&error);
+    }
+    weir_arguments_free(&arguments);
+    return code;
+}

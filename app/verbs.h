@@ -1,0 +1,16 @@
+/* The functions of the commands, one family a file. Each writes data to the session's output and
+ * returns false with error filled; the error's code is the exit code. */
+#ifndef WEIR_APP_VERBS_H
+#define WEIR_APP_VERBS_H
+
+#include "app/session.h"
+
+typedef bool weir_verb_fn(weir_session *session, weir_error *error);
+
+weir_verb_fn weir_verb_migrate, weir_verb_append, weir_verb_import, weir_verb_export,
+    weir_verb_read, weir_verb_tail, weir_verb_stream_list, weir_verb_stream_show, weir_verb_relay,
+    weir_verb_relay_status, weir_verb_run, weir_verb_serve, weir_verb_projection_list,
+    weir_verb_projection_status, weir_verb_topic_list, weir_verb_config_show,
+    weir_verb_config_check, weir_verb_config_reference, weir_verb_completion, weir_verb_version;
+
+#endif
