@@ -30,6 +30,7 @@ void weir_intake_clear(weir_subscription *s)
 {
     weir_arena_reset(s->intake.arena);
     s->intake.count = s->intake.messages = s->intake.bytes = 0;
+    weir_error_clear(&s->intake.refusal);
 }
 
 static void grow(weir_intake *intake, size_t most)
@@ -197,6 +198,15 @@ static int wait_ms(const weir_subscription *s, int64_t started_us)
     return left > 0 ? (int)((left + 999) / 1000) : 0;
 }
 
+/* What was taken before is applied first. */
+static bool refuse(weir_subscription *s, const weir_error *error)
+{
+    if (error->fate == WEIR_FATE_RETRY)
+        return false;
+    s->intake.refusal = *error;
+    return true;
+}
+
 bool weir_intake_fill(weir_subscription *s, weir_error *error)
 {
     weir_message message;
@@ -204,10 +214,8 @@ bool weir_intake_fill(weir_subscription *s, weir_error *error)
     weir_intake_clear(s);
     while (!is_full(s) && !weir_stop_requested(s->stop)) {
         weir_poll poll = weir_source_poll(s->source, wait_ms(s, started_us), &message, error);
-        if (poll == WEIR_POLL_MESSAGE && !admit(s, &message, error))
-            return false;
-        if (poll == WEIR_POLL_FAILED)
-            return false;
+        if (poll == WEIR_POLL_FAILED || (poll == WEIR_POLL_MESSAGE && !admit(s, &message, error)))
+            return refuse(s, error);
         if (poll == WEIR_POLL_CHANGED) {
             weir_intake_clear(s);
             s->resume = true;

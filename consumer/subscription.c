@@ -219,6 +219,10 @@ static bool step(weir_subscription *s, bool once, bool *done, weir_error *error)
         return weir_fail(error, WEIR_FATE_RETRY, "failpoint before apply");
     if (!weir_apply(s, error))
         return false;
+    if (s->intake.refusal.fate != WEIR_FATE_NONE) {
+        *error = s->intake.refusal;
+        return false;
+    }
     note_works(s);
     return commit_offsets(s, error);
 }

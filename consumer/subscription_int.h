@@ -23,6 +23,7 @@ typedef struct weir_intake {
     weir_origin *origins; /* of the same length */
     size_t count, capacity;
     size_t messages, bytes; /* taken or skipped */
+    weir_error refusal;     /* why nothing behind these may be read; fate NONE: it may */
 } weir_intake;
 
 /* The recorded topics of the handler's aggregate types. */
@@ -97,8 +98,8 @@ static inline weir_owner weir_subscription_owner(const weir_subscription *s)
 }
 
 /* intake.c. weir_intake_fill collects a batch: waits for the first message, then for as many as the
- * limits allow. Empties the intake and sets s->resume when the partitions changed meanwhile. False:
- * what was read must not be passed, error says what and where. */
+ * limits allow. Empties the intake and sets s->resume when the partitions changed meanwhile. What
+ * must not be passed ends the batch as its refusal. False: RETRY. */
 void weir_intake_open(weir_subscription *s);
 void weir_intake_close(weir_subscription *s);
 void weir_intake_clear(weir_subscription *s);
