@@ -1,7 +1,7 @@
 /* producer: the relay, from the store to Kafka. It reads committed events through the fence, in
  * position order, and publishes each to its aggregate type's topic, keyed by aggregate id, as a
- * CloudEvents message that carries the chain of its partition. Kafka's tail is the truth of what was
- * published; the cursor in PostgreSQL only says where to start reading.
+ * CloudEvents message that carries the chain of its partition. Kafka's tail is the truth of what
+ * was published; the cursor in PostgreSQL only says where to start reading.
  *
  * One relay runs in one thread, with one PostgreSQL connection and one producer. */
 #ifndef WEIR_PRODUCER_PRODUCER_H
@@ -17,18 +17,18 @@ void weir_relay_free(weir_relay *relay);
 
 /* weir_relay_run publishes until stop is requested, then stops cleanly: everything handed to Kafka
  * acknowledged and the cursor written. With once, it returns when every event that was committed
- * when it became the active relay is acknowledged. A database or broker that goes away is retried for
- * ever and logged once per change of state. Returns false for what needs a person: a disaster,
+ * when it became the active relay is acknowledged. A database or broker that goes away is retried
+ * for ever and logged once per change of state. Returns false for what needs a person: a disaster,
  * a refused message, a wrong setting. */
 WEIR_MUST_USE bool weir_relay_run(weir_relay *relay, bool once, weir_error *error);
 
 /* A snapshot of a running relay for /healthz and /readyz. Any thread. */
 typedef struct weir_relay_health {
-    bool active;            /* holds the lock and has read the tail */
+    bool active; /* holds the lock and has read the tail */
     bool store_up, kafka_up;
-    int64_t position;       /* cursor */
-    int64_t published;      /* events acknowledged by this process */
-    int64_t progress_us;    /* monotonic time of the last step forward or of being caught up */
+    int64_t position;    /* cursor */
+    int64_t published;   /* events acknowledged by this process */
+    int64_t progress_us; /* monotonic time of the last step forward or of being caught up */
 } weir_relay_health;
 void weir_relay_health_get(const weir_relay *relay, weir_relay_health *health);
 
