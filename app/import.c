@@ -91,7 +91,7 @@ static bool say_what_stays(const import *in, weir_error *error)
     char why[sizeof error->message];
     weir_error before = *error;
     memcpy(why, error->message, sizeof why);
-    if (!in->dry_run)
+    if (!in->dry_run && in->importer.sent > 0)
         weir_fail_code(error, before.fate, before.code,
                        "%s\n%lld events were imported before it (%lld new, %lld already there); "
                        "a rerun passes over them",

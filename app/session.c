@@ -5,6 +5,7 @@
  * An error is said here and nowhere else: as a message on stderr, for daemons as a log line. */
 #include "app/session.h"
 
+#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -150,8 +151,18 @@ int weir_session_run(weir_arguments *arguments)
     return ok ? 0 : weir_exit_code(&error);
 }
 
+/* guard_standard keeps files and sockets off the numbers 0 to 2 when the caller closed those: else
+ * a log line could go into a database connection. What is written there fails. */
+static void guard_standard(void)
+{
+    for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
+        if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", fd ? O_RDONLY : O_WRONLY) != fd)
+            _exit(1);
+}
+
 int weir_main(int argc, char **argv)
 {
+    guard_standard();
     signal(SIGPIPE, SIG_IGN);
     weir_arguments arguments = {0};
     weir_error error = {0};
