@@ -78,25 +78,29 @@ static bool set_setting(weir_config *config, const char *variable, const char *v
     return true;
 }
 
-/* suggest_key offers what the variable would be with each key of a subscription at its end. */
-static void suggest_key(const char *variable, weir_suggestion *near, char names[][NAME_SIZE])
+/* suggest_key tries every tail of the variable as a mistyped key of a subscription, and writes what
+ * would have been meant to name; false: nothing near. */
+static bool suggest_key(const char *variable, char name[NAME_SIZE])
 {
-    size_t prefix = strlen(SUBSCRIPTIONS);
+    size_t least = SIZE_MAX;
     for (size_t i = 0; weir_settings[i].name; i++) {
+        char key[NAME_SIZE];
         if (strncmp(weir_settings[i].name, WEIR_SUBSCRIPTION_PREFIX,
                     strlen(WEIR_SUBSCRIPTION_PREFIX)) != 0)
             continue;
-        char key[NAME_SIZE];
         fold(weir_settings[i].name + strlen(WEIR_SUBSCRIPTION_PREFIX), key, sizeof key);
-        for (const char *end = strchr(variable + prefix, '_'); end; end = strchr(end + 1, '_')) {
-            const char *best = near->best;
-            int head = end - variable < 80 ? (int)(end - variable) : 80;
-            snprintf(names[i], NAME_SIZE, "%.*s_%.40s", head, variable, key);
-            weir_suggest_offer(near, names[i]);
-            if (near->best != best)
-                break; /* names[i] must stay */
+        const char *tail = variable + strlen(SUBSCRIPTIONS);
+        while ((tail = strchr(tail, '_'))) {
+            weir_suggestion near = {.word = ++tail};
+            weir_suggest_offer(&near, key);
+            if (!near.best || near.distance >= least)
+                continue;
+            least = near.distance;
+            int head = tail - variable < 80 ? (int)(tail - variable) : 80;
+            snprintf(name, NAME_SIZE, "%.*s%.40s", head, variable, key);
         }
     }
+    return least != SIZE_MAX;
 }
 
 static bool in_known_section(const char *variable)
@@ -120,8 +124,9 @@ static bool apply(weir_config *config, const char *variable, const char *value, 
     bool ok = strncmp(variable, SUBSCRIPTIONS, strlen(SUBSCRIPTIONS)) == 0
                   ? set_overlay(config, variable, value, &known, error)
                   : set_setting(config, variable, value, &known, &near, names, error);
-    if (ok && !known && strncmp(variable, SUBSCRIPTIONS, strlen(SUBSCRIPTIONS)) == 0)
-        suggest_key(variable, &near, names);
+    if (ok && !known && strncmp(variable, SUBSCRIPTIONS, strlen(SUBSCRIPTIONS)) == 0 &&
+        suggest_key(variable, names[0]))
+        near.best = names[0];
     if (ok && !known && in_known_section(variable))
         ok = weir_fail(error, WEIR_FATE_CONFIG, "the environment's %s names no setting%s%s%s",
                        variable, near.best ? "; did you mean " : "", near.best ? near.best : "",
