@@ -56,7 +56,7 @@ static void report(const weir_arguments *arguments, const weir_error *error)
     const weir_command *command = arguments->command;
     if (error->code == WEIR_OK)
         return;
-    if (command && command->needs & WEIR_NEEDS_LOG && error->code != WEIR_INVALID)
+    if (command && command->needs & WEIR_NEEDS_LOG && error->code == WEIR_FAILED)
         WEIR_ERROR("command", command->name, error->message);
     else
         fprintf(stderr, "weir: %s\n", error->message);
