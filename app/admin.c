@@ -108,7 +108,7 @@ static int listen_on(const struct addrinfo *address)
 static int open_socket(const char *text, weir_error *error)
 {
     char host[NI_MAXHOST];
-    const char *port;
+    const char *port = NULL;
     struct addrinfo *list = NULL;
     const struct addrinfo hints = {.ai_family = AF_UNSPEC,
                                    .ai_socktype = SOCK_STREAM,
