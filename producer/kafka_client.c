@@ -1,0 +1,35 @@
+/* Configuration that the relay's two Kafka clients share. */
+#include <string.h>
+
+#include "producer/kafka_int.h"
+
+/* librdkafka says FAIL for every connection that fails, and again by the error callback. */
+static void on_log(const rd_kafka_t *client, int severity, const char *facility, const char *text)
+{
+    bool again = strcmp(facility, "FAIL") == 0 || strcmp(facility, "ERROR") == 0;
+    weir_log_level level = again           ? WEIR_LOG_DEBUG
+                           : severity <= 3 ? WEIR_LOG_ERROR
+                           : severity == 4 ? WEIR_LOG_WARN
+                           : severity <= 6 ? WEIR_LOG_INFO
+                                           : WEIR_LOG_DEBUG;
+    WEIR_LOG(level, "kafka", client ? rd_kafka_name(client) : "relay", text,
+             WEIR_TEXT("facility", facility));
+}
+
+rd_kafka_conf_t *weir_relay_client_conf(const weir_config *config, const char *const *ours,
+                                        weir_error *error)
+{
+    rd_kafka_conf_t *conf = weir_kafka_conf(config, ours, error);
+    if (conf)
+        rd_kafka_conf_set_log_cb(conf, on_log);
+    return conf;
+}
+
+bool weir_relay_client_set(rd_kafka_conf_t *conf, const char *const *pairs, weir_error *error)
+{
+    char reason[512];
+    for (; *pairs; pairs += 2)
+        if (rd_kafka_conf_set(conf, pairs[0], pairs[1], reason, sizeof reason) != RD_KAFKA_CONF_OK)
+            return weir_fail(error, WEIR_FATE_CONFIG, "Kafka property %s: %s", pairs[0], reason);
+    return true;
+}

@@ -1,0 +1,20 @@
+/* What the Kafka files of this folder share. The only private header here that sees librdkafka. */
+#ifndef WEIR_PRODUCER_KAFKA_INT_H
+#define WEIR_PRODUCER_KAFKA_INT_H
+
+#include "config/kafka.h"
+
+/* weir_relay_client_conf is weir_kafka_conf, made quiet: that a broker cannot be reached is said by
+ * the relay, once, and not by every try. */
+rd_kafka_conf_t *weir_relay_client_conf(const weir_config *config, const char *const *ours,
+                                        weir_error *error);
+
+/* weir_relay_client_set overrides property, value pairs that end with NULL. */
+WEIR_MUST_USE bool weir_relay_client_set(rd_kafka_conf_t *conf, const char *const *pairs,
+                                         weir_error *error);
+
+/* weir_sink_client is the producer inside a sink, for the Admin API. */
+struct weir_sink;
+rd_kafka_t *weir_sink_client(struct weir_sink *sink);
+
+#endif

@@ -1,0 +1,221 @@
+/* The sink over librdkafka's idempotent producer.
+ *
+ * acks=all, gapless and without a timeout: a message is either acknowledged, or the whole producer
+ * has failed and the relay begins again from the topic's tail. The local queue is as large as the
+ * relay's ring. */
+#include "producer/sink_int.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <uthash.h>
+
+#include "producer/kafka_int.h"
+
+/* No message is too large for this side: the broker's limit decides, not a second one here. Twice
+ * the most that store.max_event_bytes may be, and room for key and headers. */
+#define LARGEST_MESSAGE (2 * 8388608 + 65536)
+
+/* A topic's handle, so that producing needs no look-up by name inside librdkafka. */
+typedef struct handle {
+    UT_hash_handle hh;
+    rd_kafka_topic_t *topic;
+    char name[];
+} handle;
+
+struct weir_sink {
+    rd_kafka_t *client;
+    handle *handles, *latest;
+    weir_delivery_fn *delivered;
+    void *context;
+    bool closing, cut_off;
+};
+
+static void on_delivery(rd_kafka_t *client, const rd_kafka_message_t *message, void *opaque)
+{
+    (void)client;
+    weir_sink *sink = opaque;
+    if (sink->closing)
+        return;
+    if (message->err == RD_KAFKA_RESP_ERR_NO_ERROR)
+        sink->cut_off = false;
+    sink->delivered(sink->context, (uint64_t)(uintptr_t)message->_private, message->offset,
+                    (int)message->err);
+}
+
+static void on_error(rd_kafka_t *client, int code, const char *reason, void *opaque)
+{
+    (void)client;
+    (void)reason;
+    weir_sink *sink = opaque;
+    if (code == RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN)
+        sink->cut_off = true;
+}
+
+/* set_limits makes the local queue no tighter than the ring, which is what bounds memory. */
+static bool set_limits(rd_kafka_conf_t *conf, const weir_sink_options *options, weir_error *error)
+{
+    char events[24], kilobytes[24], largest[24];
+    snprintf(events, sizeof events, "%zu", options->events + 1);
+    snprintf(kilobytes, sizeof kilobytes, "%zu", (options->bytes + LARGEST_MESSAGE) / 1024);
+    snprintf(largest, sizeof largest, "%d", LARGEST_MESSAGE);
+    const char *const pairs[] = {"queue.buffering.max.messages",
+                                 events,
+                                 "queue.buffering.max.kbytes",
+                                 kilobytes,
+                                 "message.max.bytes",
+                                 largest,
+                                 options->single ? "batch.num.messages" : NULL,
+                                 "1",
+                                 NULL};
+    return weir_relay_client_set(conf, pairs, error);
+}
+
+weir_sink *weir_sink_open(const weir_config *config, const weir_sink_options *options,
+                          weir_error *error)
+{
+    static const char *const ours[] = {
+        "enable.idempotence", "true", "acks", "all", "enable.gapless.guarantee", "true",
+        "message.timeout.ms", "0",    NULL};
+    char reason[512];
+    weir_sink *sink = weir_calloc(1, sizeof *sink);
+    sink->delivered = options->delivered;
+    sink->context = options->context;
+    rd_kafka_conf_t *conf = weir_relay_client_conf(config, ours, error);
+    if (!conf || !set_limits(conf, options, error))
+        goto failed;
+    rd_kafka_conf_set_opaque(conf, sink);
+    rd_kafka_conf_set_dr_msg_cb(conf, on_delivery);
+    rd_kafka_conf_set_error_cb(conf, on_error);
+    sink->client = rd_kafka_new(RD_KAFKA_PRODUCER, conf, reason, sizeof reason);
+    if (sink->client)
+        return sink;
+    weir_fail(error, WEIR_FATE_CONFIG, "Kafka producer: %s", reason);
+failed:
+    if (conf)
+        rd_kafka_conf_destroy(conf);
+    free(sink);
+    return NULL;
+}
+
+void weir_sink_close(weir_sink *sink)
+{
+    if (!sink)
+        return;
+    sink->closing = true;
+    rd_kafka_purge(sink->client, RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT |
+                                     RD_KAFKA_PURGE_F_NON_BLOCKING);
+    handle *entry, *next;
+    HASH_ITER(hh, sink->handles, entry, next)
+    {
+        HASH_DEL(sink->handles, entry);
+        rd_kafka_topic_destroy(entry->topic);
+        free(entry);
+    }
+    rd_kafka_destroy(sink->client);
+    free(sink);
+}
+
+rd_kafka_t *weir_sink_client(weir_sink *sink)
+{
+    return sink->client;
+}
+
+static handle *find_handle(weir_sink *sink, const char *name)
+{
+    handle *entry = sink->latest;
+    if (entry && strcmp(entry->name, name) == 0)
+        return entry;
+    size_t length = strlen(name);
+    HASH_FIND(hh, sink->handles, name, length, entry);
+    if (!entry) {
+        entry = weir_calloc(1, sizeof *entry + length + 1);
+        memcpy(entry->name, name, length);
+        entry->topic = rd_kafka_topic_new(sink->client, name, NULL);
+        if (!entry->topic) {
+            free(entry);
+            return NULL;
+        }
+        HASH_ADD(hh, sink->handles, name, length, entry);
+    }
+    return sink->latest = entry;
+}
+
+static rd_kafka_headers_t *copy_headers(const weir_headers *headers)
+{
+    rd_kafka_headers_t *copy = rd_kafka_headers_new(headers->count);
+    for (size_t i = 0; i < headers->count; i++) {
+        const weir_header *header = &headers->list[i];
+        rd_kafka_header_add(copy, header->name, (ssize_t)header->name_length, header->value,
+                            (ssize_t)header->length);
+    }
+    return copy;
+}
+
+bool weir_sink_produce(weir_sink *sink, const weir_message *message, bool *full, weir_error *error)
+{
+    *full = false;
+    const handle *to = find_handle(sink, message->topic);
+    if (!to)
+        return weir_kafka_fail(error, rd_kafka_last_error(), "topic %s", message->topic);
+    rd_kafka_headers_t *headers = copy_headers(message->headers);
+    rd_kafka_vu_t parts[] = {
+        {.vtype = RD_KAFKA_VTYPE_RKT, .u.rkt = to->topic},
+        {.vtype = RD_KAFKA_VTYPE_PARTITION, .u.i32 = message->partition},
+        {.vtype = RD_KAFKA_VTYPE_MSGFLAGS, .u.i = RD_KAFKA_MSG_F_COPY},
+        {.vtype = RD_KAFKA_VTYPE_KEY,
+         .u.mem = {(void *)(uintptr_t)message->key, message->key_length}},
+        {.vtype = RD_KAFKA_VTYPE_VALUE,
+         .u.mem = {(void *)(uintptr_t)message->value, message->value_length}},
+        {.vtype = RD_KAFKA_VTYPE_TIMESTAMP, .u.i64 = message->time_ms},
+        {.vtype = RD_KAFKA_VTYPE_HEADERS, .u.headers = headers},
+        {.vtype = RD_KAFKA_VTYPE_OPAQUE, .u.ptr = (void *)(uintptr_t)message->sequence},
+    };
+    rd_kafka_error_t *failure =
+        rd_kafka_produceva(sink->client, parts, sizeof parts / sizeof *parts);
+    if (!failure)
+        return true;
+    rd_kafka_resp_err_t code = rd_kafka_error_code(failure);
+    rd_kafka_error_destroy(failure);
+    rd_kafka_headers_destroy(headers);
+    *full = code == RD_KAFKA_RESP_ERR__QUEUE_FULL;
+    return *full || weir_kafka_fail(error, code, "topic %s", message->topic);
+}
+
+void weir_sink_poll(weir_sink *sink, int ms)
+{
+    rd_kafka_poll(sink->client, ms);
+}
+
+bool weir_sink_check(weir_sink *sink, weir_error *error)
+{
+    char reason[512];
+    rd_kafka_resp_err_t code = rd_kafka_fatal_error(sink->client, reason, sizeof reason);
+    return code == RD_KAFKA_RESP_ERR_NO_ERROR ||
+           weir_kafka_fail(error, code, "the producer has failed (%s)", reason);
+}
+
+bool weir_sink_cut_off(const weir_sink *sink)
+{
+    return sink->cut_off;
+}
+
+bool weir_sink_probe(weir_sink *sink, int ms)
+{
+    const struct rd_kafka_metadata *metadata;
+    if (rd_kafka_metadata(sink->client, 0, NULL, &metadata, ms) != RD_KAFKA_RESP_ERR_NO_ERROR)
+        return false;
+    rd_kafka_metadata_destroy(metadata);
+    sink->cut_off = false;
+    return true;
+}
+
+bool weir_sink_refusal(int kafka_code, weir_error *error)
+{
+    return weir_kafka_fail(error, (rd_kafka_resp_err_t)kafka_code, "Kafka refused it");
+}
+
+int32_t weir_sink_partition(const char *key, size_t length, int count)
+{
+    return rd_kafka_msg_partitioner_murmur2(NULL, key, length, count, NULL, NULL);
+}

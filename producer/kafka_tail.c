@@ -1,0 +1,302 @@
+/* Reading tails: watermarks first, then ranges, all partitions in one assignment, round by round
+ * until every partition has concluded.
+ *
+ * read_committed, so that what a transaction has not committed does not count; every offset is
+ * given explicitly and none is committed; an offset that is gone is an error, not a jump. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "producer/kafka_int.h"
+#include "producer/tail_reader_int.h"
+
+#define ANSWER_MS 5000
+#define SLICE_MS 100
+#define SILENCE_US 10000000
+#define SETTLE_US 1000000
+#define SETTLE_LOOK_MS 100
+
+struct weir_tail_reader {
+    rd_kafka_t *client;
+    weir_stop *stop;
+    const struct rd_kafka_metadata *metadata;
+};
+
+weir_tail_reader *weir_tail_reader_open(const weir_config *config, weir_stop *stop,
+                                        weir_error *error)
+{
+    /* The group is never joined: librdkafka wants its name before it takes an assignment. */
+    static const char *const pairs[] = {"group.id",
+                                        "weir-relay-tail",
+                                        "isolation.level",
+                                        "read_committed",
+                                        "enable.auto.commit",
+                                        "false",
+                                        "enable.auto.offset.store",
+                                        "false",
+                                        "auto.offset.reset",
+                                        "error",
+                                        "enable.partition.eof",
+                                        "true",
+                                        "allow.auto.create.topics",
+                                        "false",
+                                        "fetch.wait.max.ms",
+                                        "10",
+                                        "fetch.max.bytes",
+                                        "2097152",
+                                        "queued.max.messages.kbytes",
+                                        "4096",
+                                        NULL};
+    char reason[512];
+    rd_kafka_conf_t *conf = weir_relay_client_conf(config, NULL, error);
+    if (!conf)
+        return NULL;
+    rd_kafka_t *client = NULL;
+    if (weir_relay_client_set(conf, pairs, error)) {
+        client = rd_kafka_new(RD_KAFKA_CONSUMER, conf, reason, sizeof reason);
+        if (!client)
+            weir_fail(error, WEIR_FATE_CONFIG, "Kafka consumer: %s", reason);
+    }
+    if (!client) {
+        rd_kafka_conf_destroy(conf);
+        return NULL;
+    }
+    rd_kafka_poll_set_consumer(client);
+    weir_tail_reader *reader = weir_calloc(1, sizeof *reader);
+    reader->client = client;
+    reader->stop = stop;
+    return reader;
+}
+
+void weir_tail_reader_close(weir_tail_reader *reader)
+{
+    if (!reader)
+        return;
+    if (reader->metadata)
+        rd_kafka_metadata_destroy(reader->metadata);
+    rd_kafka_destroy_flags(reader->client, RD_KAFKA_DESTROY_F_NO_CONSUMER_CLOSE);
+    free(reader);
+}
+
+static bool stopped(const weir_tail_reader *reader, weir_error *error)
+{
+    return weir_stop_requested(reader->stop) && !weir_fail(error, WEIR_FATE_RETRY, "stopped");
+}
+
+bool weir_tail_reader_look(weir_tail_reader *reader, weir_error *error)
+{
+    /* All topics: asking for one by name could create it. */
+    int64_t deadline = weir_clock_monotonic_us() + SILENCE_US;
+    rd_kafka_resp_err_t code;
+    if (reader->metadata)
+        rd_kafka_metadata_destroy(reader->metadata);
+    reader->metadata = NULL;
+    do {
+        if (stopped(reader, error))
+            return false;
+        code = rd_kafka_metadata(reader->client, 1, NULL, &reader->metadata, 1000);
+    } while (code != RD_KAFKA_RESP_ERR_NO_ERROR && weir_clock_monotonic_us() < deadline);
+    return code == RD_KAFKA_RESP_ERR_NO_ERROR ||
+           weir_kafka_fail(error, code, "asking Kafka for its topics");
+}
+
+int weir_tail_reader_count(const weir_tail_reader *reader, const char *topic)
+{
+    const struct rd_kafka_metadata *metadata = reader->metadata;
+    for (int i = 0; i < metadata->topic_cnt; i++)
+        if (strcmp(metadata->topics[i].topic, topic) == 0)
+            return metadata->topics[i].partition_cnt;
+    return 0;
+}
+
+/* look_at_ends asks for every partition's first offset and end. *moved: an end is another than
+ * before. */
+static bool look_at_ends(weir_tail_reader *reader, weir_tail *tails, size_t count, bool *moved,
+                         weir_error *error)
+{
+    *moved = false;
+    for (size_t i = 0; i < count; i++) {
+        int64_t before = tails[i].high;
+        if (stopped(reader, error))
+            return false;
+        rd_kafka_resp_err_t code =
+            rd_kafka_query_watermark_offsets(reader->client, tails[i].topic, tails[i].partition,
+                                             &tails[i].low, &tails[i].high, ANSWER_MS);
+        if (code != RD_KAFKA_RESP_ERR_NO_ERROR)
+            return weir_kafka_fail(error, code, "asking for the end of topic %s, partition %d",
+                                   tails[i].topic, tails[i].partition);
+        *moved = *moved || tails[i].high != before;
+    }
+    return true;
+}
+
+static bool settle(weir_tail_reader *reader, weir_tail *tails, size_t count, weir_error *error)
+{
+    int64_t unchanged_since = weir_clock_monotonic_us();
+    while (weir_clock_monotonic_us() - unchanged_since < SETTLE_US) {
+        bool moved;
+        if (weir_stop_wait(reader->stop, SETTLE_LOOK_MS) && stopped(reader, error))
+            return false;
+        if (!look_at_ends(reader, tails, count, &moved, error))
+            return false;
+        if (moved)
+            unchanged_since = weir_clock_monotonic_us();
+    }
+    return true;
+}
+
+/* One round: every partition that has not concluded reads its range. */
+typedef struct weir_tail_round {
+    weir_tail_reader *reader;
+    const char *store_id;
+    weir_tail *tails;
+    size_t count;
+    bool *reading; /* per tail: its range is not at its end yet */
+    size_t left;
+    size_t latest; /* tail of the last message: the next one is likely of the same */
+} weir_tail_round;
+
+static weir_tail *find_tail(weir_tail_round *round, const char *topic, int32_t partition)
+{
+    for (size_t i = 0; i < round->count; i++) {
+        size_t at = (round->latest + i) % round->count;
+        weir_tail *tail = &round->tails[at];
+        if (tail->partition == partition && strcmp(tail->topic, topic) == 0) {
+            round->latest = at;
+            return tail;
+        }
+    }
+    return NULL;
+}
+
+static void finish_range(weir_tail_round *round)
+{
+    if (round->reading[round->latest])
+        round->left--;
+    round->reading[round->latest] = false;
+}
+
+static const char *header_text(const rd_kafka_headers_t *headers, const char *name, char text[64])
+{
+    const void *value;
+    size_t length;
+    if (rd_kafka_header_get_last(headers, name, &value, &length) != RD_KAFKA_RESP_ERR_NO_ERROR ||
+        !value || length > 63)
+        return NULL;
+    memcpy(text, value, length);
+    text[length] = '\0';
+    return text;
+}
+
+static bool take_record(weir_tail_round *round, weir_tail *tail, rd_kafka_message_t *message,
+                        weir_error *error)
+{
+    char texts[3][64];
+    rd_kafka_headers_t *headers = NULL;
+    weir_tail_record record = {.offset = message->offset};
+    if (message->offset >= tail->until - 1)
+        finish_range(round);
+    if (message->offset < tail->from || message->offset >= tail->until)
+        return true;
+    if (rd_kafka_message_headers(message, &headers) == RD_KAFKA_RESP_ERR_NO_ERROR) {
+        record.store_id = header_text(headers, "ce_storeid", texts[0]);
+        record.position = header_text(headers, "ce_position", texts[1]);
+        record.id = header_text(headers, "ce_id", texts[2]);
+    }
+    return weir_tail_see(tail, &record, round->store_id, error);
+}
+
+/* Errors that pass by themselves are waited out: the round's silence is bounded. */
+static bool take_message(weir_tail_round *round, rd_kafka_message_t *message, bool *progress,
+                         weir_error *error)
+{
+    weir_tail *tail = message->rkt
+                          ? find_tail(round, rd_kafka_topic_name(message->rkt), message->partition)
+                          : NULL;
+    *progress = tail && (!message->err || message->err == RD_KAFKA_RESP_ERR__PARTITION_EOF);
+    if (*progress && message->err) {
+        if (message->offset >= tail->from) /* EOFs of an earlier round are below */
+            finish_range(round);
+        return true;
+    }
+    if (*progress)
+        return !round->reading[round->latest] || take_record(round, tail, message, error);
+    weir_error said = {0};
+    weir_kafka_fail(&said, message->err, "reading the ends of the topics");
+    bool gone = message->err == RD_KAFKA_RESP_ERR__AUTO_OFFSET_RESET ||
+                message->err == RD_KAFKA_RESP_ERR_OFFSET_OUT_OF_RANGE;
+    if (said.fate != WEIR_FATE_RETRY || gone)
+        *error = said;
+    return said.fate == WEIR_FATE_RETRY && !gone;
+}
+
+static bool assign_ranges(weir_tail_round *round, weir_error *error)
+{
+    rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new((int)round->count);
+    round->left = 0;
+    for (size_t i = 0; i < round->count; i++) {
+        const weir_tail *tail = &round->tails[i];
+        round->reading[i] = !tail->done;
+        if (tail->done)
+            continue;
+        rd_kafka_topic_partition_list_add(list, tail->topic, tail->partition)->offset = tail->from;
+        round->left++;
+    }
+    rd_kafka_resp_err_t code = rd_kafka_assign(round->reader->client, list);
+    rd_kafka_topic_partition_list_destroy(list);
+    return code == RD_KAFKA_RESP_ERR_NO_ERROR ||
+           weir_kafka_fail(error, code, "assigning partitions");
+}
+
+static bool read_ranges(weir_tail_round *round, weir_error *error)
+{
+    int64_t heard = weir_clock_monotonic_us();
+    while (round->left > 0) {
+        if (stopped(round->reader, error))
+            return false;
+        if (weir_clock_monotonic_us() - heard > SILENCE_US)
+            return weir_kafka_fail(error, RD_KAFKA_RESP_ERR__TIMED_OUT,
+                                   "reading the ends of the topics");
+        rd_kafka_message_t *message = rd_kafka_consumer_poll(round->reader->client, SLICE_MS);
+        if (!message)
+            continue;
+        bool progress, ok = take_message(round, message, &progress, error);
+        rd_kafka_message_destroy(message);
+        if (!ok)
+            return false;
+        if (progress)
+            heard = weir_clock_monotonic_us();
+    }
+    return true;
+}
+
+static bool read_rounds(weir_tail_round *round, weir_error *error)
+{
+    for (;;) {
+        if (!assign_ranges(round, error))
+            return false;
+        if (round->left == 0)
+            return true;
+        if (!read_ranges(round, error))
+            return false;
+        for (size_t i = 0; i < round->count; i++)
+            if (!round->tails[i].done)
+                weir_tail_next(&round->tails[i]);
+    }
+}
+
+bool weir_tail_reader_read(weir_tail_reader *reader, const char *store_id, weir_tail *tails,
+                           size_t count, bool settle_first, weir_error *error)
+{
+    bool moved;
+    if (!look_at_ends(reader, tails, count, &moved, error) ||
+        (settle_first && !settle(reader, tails, count, error)))
+        return false;
+    for (size_t i = 0; i < count; i++)
+        weir_tail_begin(&tails[i]);
+    weir_tail_round round = {reader, store_id, tails, count, weir_calloc(count + 1, sizeof(bool)),
+                             0,      0};
+    bool ok = read_rounds(&round, error);
+    free(round.reading);
+    return ok;
+}

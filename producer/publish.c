@@ -1,0 +1,222 @@
+/* Publishing: events come out of the store in position order, and each goes to its partition behind
+ * the one before it, unless Kafka has it already.
+ *
+ * A read is never larger than what the ring has room for, so that the connection is soon free again
+ * for the cursor. What cannot be done while rows are streaming (making a topic, waiting long) ends
+ * the read early; the next one begins behind the last event that was taken. */
+#include <stdio.h>
+#include <string.h>
+
+#include "producer/relay_int.h"
+
+#define SERVE_EVERY 128 /* events */
+#define ROOM_MS 5
+#define SHORTEST_REST_MS 1
+#define LONGEST_REST_MS 1000 /* the heartbeat is due every two seconds */
+#define PROBE_US 1000000
+#define PROBE_MS 500
+#define CUT_OFF_US 1000000
+
+static bool pause_reading(weir_relay *relay, weir_error *error)
+{
+    relay->paused = true;
+    return weir_fail(error, WEIR_FATE_RETRY, "paused");
+}
+
+/* wait_for_room: *room false when the read had better end. */
+static bool wait_for_room(weir_relay *relay, size_t bytes, bool *room, weir_error *error)
+{
+    int64_t until =
+        weir_clock_monotonic_us() + weir_config_integer(relay->config, "relay.cursor_ms") * 1000;
+    while (!weir_ring_has_room(relay->ring, bytes) && !weir_stop_requested(relay->stop) &&
+           relay->failed_code == 0 && weir_clock_monotonic_us() < until)
+        if (!weir_relay_serve(relay, ROOM_MS, error))
+            return false;
+    *room = weir_ring_has_room(relay->ring, bytes);
+    return true;
+}
+
+/* hand_over: *taken false when the local queue is full or the producer has failed. */
+static bool hand_over(weir_relay *relay, const weir_event *event, const weir_relay_topic *topic,
+                      int32_t partition, const weir_headers *headers, bool *taken,
+                      weir_error *error)
+{
+    weir_error failed;
+    bool full;
+    size_t part = topic->first + (size_t)partition, key_length = strlen(event->aggregate_id);
+    size_t bytes = headers->bytes + key_length + event->data_length;
+    *taken = false;
+    relay->mean_bytes += ((int64_t)bytes - relay->mean_bytes) / 64;
+    if (WEIR_FAIL_AT(relay_before_produce) || !wait_for_room(relay, bytes, taken, error))
+        return false;
+    if (!*taken)
+        return true;
+    weir_message message = {
+        .topic = topic->name,
+        .partition = partition,
+        .key = event->aggregate_id,
+        .key_length = key_length,
+        .value = event->data,
+        .value_length = event->data_length,
+        .time_ms = event->recorded_at_us / 1000,
+        .headers = headers,
+        .sequence =
+            weir_ring_push(relay->ring, event->position, part, bytes, event->recorded_at_us),
+    };
+    bool accepted = weir_sink_produce(relay->sink, &message, &full, &failed);
+    *taken = accepted && !full;
+    if (*taken)
+        return true;
+    weir_ring_take_back(relay->ring);
+    if (!accepted) {
+        relay->failed_code = failed.kafka_code;
+        relay->failed_position = event->position;
+    }
+    return true;
+}
+
+static bool publish_event(weir_relay *relay, const weir_event *event, const weir_relay_topic *topic,
+                          weir_error *error)
+{
+    int32_t partition =
+        weir_sink_partition(event->aggregate_id, strlen(event->aggregate_id), topic->partitions);
+    weir_part *part = &relay->topics.parts[topic->first + (size_t)partition];
+    if (event->position <= part->tail) {
+        weir_ring_skip(relay->ring, event->position);
+        weir_metric_add(relay->meters.skipped, 1);
+        return true;
+    }
+    weir_headers headers;
+    weir_chain chain = {topic->source, weir_store_id(relay->store), part->tail};
+    weir_headers_make(&headers, event, &chain);
+    bool taken, ok = hand_over(relay, event, topic, partition, &headers, &taken, error);
+    weir_headers_done(&headers);
+    if (!ok)
+        return false;
+    if (!taken)
+        return pause_reading(relay, error);
+    part->tail = event->position;
+    return !WEIR_FAIL_AT(relay_after_produce);
+}
+
+static bool on_event(void *context, const weir_event *event, weir_error *error)
+{
+    weir_relay *relay = context;
+    if (weir_stop_requested(relay->stop) || relay->failed_code != 0)
+        return pause_reading(relay, error);
+    const weir_relay_topic *topic = weir_relay_topics_find(&relay->topics, event->aggregate_type);
+    if (!topic) {
+        snprintf(relay->wanted, sizeof relay->wanted, "%s", event->aggregate_type);
+        return pause_reading(relay, error);
+    }
+    if (!publish_event(relay, event, topic, error))
+        return false;
+    relay->read_position = event->position;
+    relay->read_events++;
+    return relay->read_events % SERVE_EVERY != 0 || weir_relay_serve(relay, 0, error);
+}
+
+/* read_limit: how many events the ring can take now; 0: better wait than read a few. */
+static int64_t read_limit(const weir_relay *relay)
+{
+    int64_t batch = weir_config_integer(relay->config, "relay.batch_events");
+    int64_t events = (int64_t)weir_ring_free_events(relay->ring);
+    int64_t by_bytes = (int64_t)weir_ring_free_bytes(relay->ring) / (relay->mean_bytes + 1);
+    int64_t in_flight = (int64_t)weir_ring_events(relay->ring);
+    int64_t limit = events < by_bytes ? events : by_bytes;
+    if (limit > batch)
+        limit = batch;
+    if (in_flight == 0)
+        return limit > 0 ? limit : 1;
+    return limit >= batch / 4 || limit >= in_flight ? limit : 0;
+}
+
+static bool read_some(weir_relay *relay, int64_t limit, weir_error *error)
+{
+    int64_t horizon = relay->read_through;
+    relay->read_events = 0;
+    relay->paused = false;
+    bool ok = weir_store_read_all(relay->store, NULL, relay->read_position, limit, on_event, relay,
+                                  &horizon, error);
+    weir_metric_set(relay->meters.horizon, (double)horizon);
+    if (!ok)
+        return relay->paused && weir_connection_alive(weir_store_connection(relay->store));
+    relay->read_through = relay->read_events < limit && horizon > relay->read_position
+                              ? horizon
+                              : relay->read_position;
+    return true;
+}
+
+/* rest_a_while: nothing to read; each time twice as long, as far as the cursor permits. */
+static bool rest_a_while(weir_relay *relay, weir_error *error)
+{
+    int64_t longest = weir_config_integer(relay->config, "relay.poll_max_ms");
+    int64_t cursor_ms = weir_config_integer(relay->config, "relay.cursor_ms");
+    bool busy = relay->parts_changed || weir_ring_events(relay->ring) > 0;
+    if (busy && longest > cursor_ms)
+        longest = cursor_ms;
+    if (longest > LONGEST_REST_MS)
+        longest = LONGEST_REST_MS;
+    relay->pause_ms = relay->pause_ms ? 2 * relay->pause_ms : SHORTEST_REST_MS;
+    if (relay->pause_ms > longest)
+        relay->pause_ms = (int)longest;
+    if (weir_ring_events(relay->ring) == 0)
+        weir_relay_progress(relay);
+    return weir_relay_rest(relay, relay->pause_ms, error);
+}
+
+/* watch_kafka says once that no broker can be reached, and once that one can again. With something
+ * in flight an acknowledgement tells; without, a probe. */
+static void watch_kafka(weir_relay *relay)
+{
+    int64_t now = weir_clock_monotonic_us();
+    bool cut_off = weir_sink_cut_off(relay->sink);
+    if (cut_off && weir_ring_events(relay->ring) == 0 && now - relay->probed_us >= PROBE_US) {
+        cut_off = !weir_sink_probe(relay->sink, PROBE_MS);
+        now = relay->probed_us = weir_clock_monotonic_us();
+    }
+    if (!cut_off) {
+        relay->cut_off_since_us = 0;
+        weir_relay_kafka_up(relay, true, NULL);
+    } else if (relay->cut_off_since_us == 0) {
+        relay->cut_off_since_us = now;
+    } else if (now - relay->cut_off_since_us > CUT_OFF_US) {
+        weir_relay_kafka_up(relay, false, "no broker can be reached");
+    }
+}
+
+static bool read_and_rest(weir_relay *relay, weir_error *error)
+{
+    int64_t limit = read_limit(relay);
+    if (limit == 0)
+        return weir_relay_serve(relay, ROOM_MS, error);
+    if (!read_some(relay, limit, error))
+        return false;
+    if (relay->read_events == 0 && !relay->paused)
+        return rest_a_while(relay, error);
+    relay->pause_ms = 0;
+    return true;
+}
+
+bool weir_relay_publish(weir_relay *relay, weir_error *error)
+{
+    if (!weir_relay_serve(relay, 0, error) || !weir_relay_check_sink(relay, error))
+        return false;
+    if (relay->state != WEIR_RELAY_ACTIVE)
+        return true;
+    watch_kafka(relay);
+    if (!weir_relay_save_due(relay, error))
+        return false;
+    if (relay->state != WEIR_RELAY_ACTIVE)
+        return true;
+    if (relay->wanted[0] != '\0') {
+        if (!weir_relay_ensure_topic(relay, relay->wanted, error))
+            return false;
+        relay->wanted[0] = '\0';
+    }
+    if (relay->once && relay->read_through >= relay->goal) {
+        weir_relay_enter(relay, WEIR_RELAY_STOPPING);
+        return true;
+    }
+    return read_and_rest(relay, error);
+}

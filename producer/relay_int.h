@@ -1,0 +1,129 @@
+/* The relay's inside, shared by the files of its states. Everything here belongs to the one thread
+ * that runs the relay, but for `shown`. */
+#ifndef WEIR_PRODUCER_RELAY_INT_H
+#define WEIR_PRODUCER_RELAY_INT_H
+
+#include <stdatomic.h>
+
+#include "producer/producer.h"
+#include "producer/ring_int.h"
+#include "producer/sink_int.h"
+#include "producer/tail_reader_int.h"
+#include "producer/topics_int.h"
+#include "store/store.h"
+
+/* The states, in the order in which a start passes them; any lost connection leads back up. */
+#define WEIR_RELAY_STATES(X)                                                                       \
+    X(CONNECTING) /* no store: opening it, for ever */                                             \
+    X(STANDBY)    /* waiting for the lock; then raising the epoch, or resuming ours */             \
+    X(STARTING)   /* finding out from the topics' tails what was published */                      \
+    X(ACTIVE)     /* publishing */                                                                 \
+    X(STOPPING)   /* reading no more; waiting for what is in flight, then writing the cursor */    \
+    X(STOPPED)
+
+#define WEIR_RELAY_STATE_ENUM(name) WEIR_RELAY_##name,
+typedef enum weir_relay_state {
+    WEIR_RELAY_STATES(WEIR_RELAY_STATE_ENUM) WEIR_RELAY_STATE_COUNT
+} weir_relay_state;
+
+/* The metrics of one relay; see meters.c. */
+typedef struct weir_relay_meters {
+    weir_metric *events, *bytes, *cursor, *horizon, *in_flight, *active, *tail_reads, *skipped,
+        *errors, *ack_seconds;
+} weir_relay_meters;
+
+/* What weir_relay_health_get shows to other threads. */
+typedef struct weir_relay_shown {
+    atomic_bool active, store_up, kafka_up;
+    _Atomic int64_t position, published, progress_us;
+} weir_relay_shown;
+
+struct weir_relay {
+    const weir_config *config;
+    weir_stop *stop;
+    const char *name;
+    bool once;
+    weir_relay_state state;
+    weir_relay_meters meters;
+    weir_relay_shown shown;
+    weir_backoff backoff;
+
+    weir_store *store; /* NULL unless connected */
+    bool locked;       /* its session holds the lock */
+    int64_t epoch;     /* ours; 0: somebody else led since, or nobody yet */
+    bool standby_said, store_down_said, kafka_down_said;
+
+    weir_sink *sink; /* NULL until the tails are read */
+    weir_ring *ring;
+    weir_relay_topics topics;
+    bool unclean;    /* requests of a predecessor, or of ours, may still be landing */
+    bool single;     /* one message a request, to name the one that Kafka refuses */
+    int failed_code; /* first failed delivery, a refusal before others; 0: none */
+    int64_t failed_position;
+    int64_t cut_off_since_us, probed_us;
+
+    int64_t read_position; /* last event read */
+    int64_t read_through;  /* nothing at or below it is unread */
+    int64_t goal;          /* once: all up to here is wanted; -1: not known yet */
+    char wanted[128];      /* aggregate type without a topic, met by the last read */
+    bool paused;           /* the last read was ended early by us */
+    int64_t read_events;   /* of the last read */
+    int64_t mean_bytes;    /* of a message, rolling */
+    int pause_ms;
+
+    int64_t saved_position, saved_us; /* cursor as last written, and when */
+    int64_t unsaved_events;
+    bool parts_changed;
+    int64_t stopping_us, last_ack_us;
+};
+
+/* WEIR_FAIL_AT: an armed `error` failpoint fails like a lost connection. */
+#define WEIR_FAIL_AT(point)                                                                        \
+    (WEIR_FAILPOINT(point) && !weir_fail(error, WEIR_FATE_RETRY, "failpoint " #point))
+
+/* One step of each state; false with a RETRY error is recovered from by relay.c. */
+bool weir_relay_connect(weir_relay *relay, weir_error *error);
+bool weir_relay_lead(weir_relay *relay, weir_error *error);
+bool weir_relay_start(weir_relay *relay, weir_error *error);
+bool weir_relay_publish(weir_relay *relay, weir_error *error);
+bool weir_relay_wind_up(weir_relay *relay, weir_error *error);
+
+void weir_relay_enter(weir_relay *relay, weir_relay_state state);
+void weir_relay_store_up(weir_relay *relay, bool up, const char *why);
+void weir_relay_kafka_up(weir_relay *relay, bool up, const char *why);
+void weir_relay_progress(weir_relay *relay);
+void weir_relay_drop_store(weir_relay *relay);
+void weir_relay_drop_sink(weir_relay *relay);
+void weir_relay_meters_open(weir_relay_meters *meters, const char *relay);
+
+/* weir_relay_serve takes deliveries for at most ms and moves the ring's cursor. */
+WEIR_MUST_USE bool weir_relay_serve(weir_relay *relay, int ms, weir_error *error);
+
+/* weir_relay_rest waits for at most ms, or until a stop, serving deliveries. */
+WEIR_MUST_USE bool weir_relay_rest(weir_relay *relay, int ms, weir_error *error);
+
+/* weir_relay_on_delivery is the sink's callback. */
+weir_delivery_fn weir_relay_on_delivery;
+
+/* weir_relay_check_sink deals with failed deliveries: begins again from the tails, or fails for
+ * good with the event at fault. */
+WEIR_MUST_USE bool weir_relay_check_sink(weir_relay *relay, weir_error *error);
+
+/* weir_relay_save writes the cursor if it is due, or now (clean: and that nothing is in flight).
+ * Losing the lead closes the store and is no error. */
+WEIR_MUST_USE bool weir_relay_save_due(weir_relay *relay, weir_error *error);
+WEIR_MUST_USE bool weir_relay_save(weir_relay *relay, bool clean, weir_error *error);
+
+/* weir_relay_ensure_topic makes, records and looks at the topic of an aggregate type. */
+WEIR_MUST_USE bool weir_relay_ensure_topic(weir_relay *relay, const char *aggregate_type,
+                                           weir_error *error);
+
+/* weir_relay_find_tails sets the chains of `count` partitions from `first` on by what Kafka holds;
+ * FATAL for what only a person can resolve. */
+WEIR_MUST_USE bool weir_relay_find_tails(weir_relay *relay, weir_tail_reader *reader, size_t first,
+                                         size_t count, bool settle, weir_error *error);
+
+/* weir_relay_number renders a statement parameter. */
+weir_param weir_relay_number(int64_t value, char text[24]);
+
+#endif

@@ -1,0 +1,99 @@
+/* Finding the tail of one partition.
+ *
+ * With something recorded, the range from that event to the end is read. Otherwise, and where the
+ * record is not what was recorded, ranges ending at the end step back, doubling, until one of our
+ * events is in them: what lies at the end may be markers, aborted or foreign records. */
+#include "producer/tail_int.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define FIRST_STEP                                                                                 \
+    256 /* a dead predecessor's last request may lie behind its successor's first                  \
+         */
+
+static bool is_recorded(const weir_tail *tail)
+{
+    return tail->recorded_offset > 0;
+}
+
+static void step_back(weir_tail *tail, int64_t until)
+{
+    tail->until = until;
+    tail->from = until - tail->low > tail->step ? until - tail->step : tail->low;
+    tail->step *= 2;
+}
+
+/* Retention has taken every event of ours; that says nothing against the record. */
+static void believe_record(weir_tail *tail)
+{
+    tail->position = tail->recorded_position;
+    tail->offset = tail->recorded_offset - 1;
+}
+
+static void conclude(weir_tail *tail)
+{
+    bool expired = is_recorded(tail) && tail->position == 0 &&
+                   tail->high >= tail->recorded_offset && tail->low >= tail->recorded_offset;
+    if (expired)
+        believe_record(tail);
+    tail->lost = is_recorded(tail) && tail->position < tail->recorded_position;
+    tail->done = true;
+}
+
+void weir_tail_begin(weir_tail *tail)
+{
+    tail->step = FIRST_STEP;
+    bool holds_record = is_recorded(tail) && tail->high >= tail->recorded_offset &&
+                        tail->low < tail->recorded_offset;
+    if (tail->low >= tail->high) {
+        conclude(tail);
+    } else if (holds_record) {
+        tail->from = tail->recorded_offset - 1;
+        tail->until = tail->high;
+    } else {
+        step_back(tail, tail->high);
+    }
+}
+
+static bool read_position(const char *text, int64_t *position)
+{
+    char *end;
+    *position = strtoll(text, &end, 10);
+    return end > text && *end == '\0' && *position > 0;
+}
+
+bool weir_tail_see(weir_tail *tail, const weir_tail_record *record, const char *store_id,
+                   weir_error *error)
+{
+    int64_t position;
+    weir_uuid id;
+    if (!record->store_id || !record->position || !record->id ||
+        !read_position(record->position, &position) ||
+        !weir_uuid_parse(record->id, strlen(record->id), &id)) {
+        tail->foreign++;
+        return true;
+    }
+    if (strcmp(record->store_id, store_id) != 0)
+        return weir_fail(error, WEIR_FATE_FATAL,
+                         "partition %d of topic %s holds events of another store (%s, at offset "
+                         "%lld), not of this one (%s): two stores must not share a topic. Change "
+                         "kafka.topic_prefix, or empty the topic",
+                         tail->partition, tail->topic, record->store_id, (long long)record->offset,
+                         store_id);
+    if (position > tail->position) {
+        tail->position = position;
+        tail->offset = record->offset;
+        tail->id = id;
+        tail->seen = true;
+    }
+    return true;
+}
+
+void weir_tail_next(weir_tail *tail)
+{
+    if (tail->position > 0 || tail->from <= tail->low)
+        conclude(tail);
+    else
+        step_back(tail, tail->from);
+}

@@ -1,0 +1,2 @@
+-- relay_topics: no parameters.
+SELECT aggregate_type, topic, partitions FROM weir.topics ORDER BY aggregate_type
