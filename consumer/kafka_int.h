@@ -15,7 +15,7 @@ struct weir_source {
     bool joined, changed;
     unsigned rebalances;
     bool up, known_down; /* known_down: said in the log */
-    int64_t probe_us;    /* when Kafka was last asked whether it is there */
+    int64_t heard_us;    /* when Kafka was last heard of, or asked whether it is there */
     char *missing;       /* a topic that Kafka says it does not have */
     int64_t missing_us;  /* since when */
 };

@@ -8,8 +8,9 @@
 
 #include <stdlib.h>
 
-#define PROBE_US 1000000
-#define PROBE_MS 300
+#define PROBE_DOWN_US 1000000 /* how often a silent Kafka is asked whether it is there */
+#define PROBE_UP_US 3000000
+#define PROBE_MS 1000
 #define QUERY_MS 10000
 #define MISSING_US 30000000 /* a topic that was just made or moved may be unknown for a while */
 
@@ -71,6 +72,7 @@ void weir_source_is_up(weir_source *source, bool up, const char *why)
         WEIR_INFO("subscription", source->name, "Kafka answers again");
     source->up = up;
     source->known_down = !up;
+    source->heard_us = weir_clock_monotonic_us();
 }
 
 bool weir_source_up(const weir_source *source)
@@ -153,7 +155,8 @@ weir_poll weir_source_poll(weir_source *source, int timeout_ms, weir_message *me
     source->held = rd_kafka_consumer_poll(source->kafka, timeout_ms);
     if (source->changed) {
         source->changed = false;
-        weir_source_is_up(source, true, NULL);
+        if (source->joined) /* what is taken away may be so because nobody answered */
+            weir_source_is_up(source, true, NULL);
         return WEIR_POLL_CHANGED;
     }
     if (!source->held)
@@ -204,15 +207,14 @@ static void refresh_watermarks(weir_source *source)
     }
 }
 
-/* Nothing tells an idle consumer that a broker is back. */
+/* Nothing tells an idle consumer that all brokers are gone, or that one is back. */
 static void probe(weir_source *source)
 {
     const struct rd_kafka_metadata *metadata;
     rd_kafka_resp_err_t code = rd_kafka_metadata(source->kafka, 0, NULL, &metadata, PROBE_MS);
-    if (code != RD_KAFKA_RESP_ERR_NO_ERROR)
-        return;
-    rd_kafka_metadata_destroy(metadata);
-    weir_source_is_up(source, true, NULL);
+    if (code == RD_KAFKA_RESP_ERR_NO_ERROR)
+        rd_kafka_metadata_destroy(metadata);
+    weir_source_is_up(source, code == RD_KAFKA_RESP_ERR_NO_ERROR, rd_kafka_err2str(code));
 }
 
 /* Whether Kafka, asked about one topic, says that it has none of that name. */
@@ -250,11 +252,9 @@ static bool check_missing(weir_source *source, weir_error *error)
 
 bool weir_source_tick(weir_source *source, weir_error *error)
 {
-    int64_t now = weir_clock_monotonic_us();
+    int64_t silent_us = weir_clock_monotonic_us() - source->heard_us;
     refresh_watermarks(source);
-    if (!source->up && now - source->probe_us >= PROBE_US) {
+    if (silent_us >= (source->up ? PROBE_UP_US : PROBE_DOWN_US))
         probe(source);
-        source->probe_us = weir_clock_monotonic_us();
-    }
     return check_missing(source, error);
 }
