@@ -7,6 +7,7 @@
 #include <string.h>
 
 #define PROGRESS_US (INT64_C(30) * 1000 * 1000)
+#define STANDBY_US (INT64_C(5) * 1000 * 1000)
 
 /* One part of the process as both pages show it. */
 typedef struct part {
@@ -24,6 +25,7 @@ static int64_t idle_since(const weir_serve *serve, int64_t progress_us)
     return weir_clock_monotonic_us() - from;
 }
 
+/* A standby holds no broker connection; what shows that it stands by is that it keeps asking. */
 static part part_of_relay(const weir_serve *serve)
 {
     weir_relay_health health;
@@ -31,11 +33,12 @@ static part part_of_relay(const weir_serve *serve)
     part relay = {.kind = "relay", .name = weir_config_text(serve->runtime.config, "relay.name")};
     relay.idle_us = idle_since(serve, health.progress_us);
     relay.healthy = relay.idle_us < PROGRESS_US;
-    relay.ready = health.store_up && health.kafka_up;
-    relay.why = !health.store_up   ? "the store is not reachable"
-                : !health.kafka_up ? "Kafka is not reachable"
-                : !relay.healthy   ? "no progress"
-                                   : NULL;
+    bool standby = !health.active && health.progress_us > 0 && relay.idle_us < STANDBY_US;
+    relay.ready = health.store_up && (health.kafka_up || standby);
+    relay.why = !health.store_up               ? "the store is not reachable"
+                : !health.kafka_up && !standby ? "Kafka is not reachable"
+                : !relay.healthy               ? "no progress"
+                                               : NULL;
     return relay;
 }
 
