@@ -3,15 +3,24 @@
 
 #include "producer/kafka_int.h"
 
-/* librdkafka says FAIL for every connection that fails, and again by the error callback. */
+/* is_repetition: a try that failed and will be repeated, which the error callback tells too; or the
+ * remark that a property which the relay needs is called experimental. */
+static bool is_repetition(const char *facility, const char *text)
+{
+    static const char *const facilities[] = {"FAIL", "ERROR", "GETPID", "REQTMOUT", "METADATA"};
+    for (size_t i = 0; i < sizeof facilities / sizeof *facilities; i++)
+        if (strcmp(facility, facilities[i]) == 0)
+            return true;
+    return strcmp(facility, "CONFWARN") == 0 && strstr(text, "enable.gapless.guarantee") != NULL;
+}
+
 static void on_log(const rd_kafka_t *client, int severity, const char *facility, const char *text)
 {
-    bool again = strcmp(facility, "FAIL") == 0 || strcmp(facility, "ERROR") == 0;
-    weir_log_level level = again           ? WEIR_LOG_DEBUG
-                           : severity <= 3 ? WEIR_LOG_ERROR
-                           : severity == 4 ? WEIR_LOG_WARN
-                           : severity <= 6 ? WEIR_LOG_INFO
-                                           : WEIR_LOG_DEBUG;
+    weir_log_level level = is_repetition(facility, text) ? WEIR_LOG_DEBUG
+                           : severity <= 3               ? WEIR_LOG_ERROR
+                           : severity == 4               ? WEIR_LOG_WARN
+                           : severity <= 6               ? WEIR_LOG_INFO
+                                                         : WEIR_LOG_DEBUG;
     WEIR_LOG(level, "kafka", client ? rd_kafka_name(client) : "relay", text,
              WEIR_TEXT("facility", facility));
 }
