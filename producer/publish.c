@@ -160,7 +160,8 @@ static bool rest_a_while(weir_relay *relay, weir_error *error)
     relay->pause_ms = relay->pause_ms ? 2 * relay->pause_ms : SHORTEST_REST_MS;
     if (relay->pause_ms > longest)
         relay->pause_ms = (int)longest;
-    if (weir_ring_events(relay->ring) == 0)
+    /* Nothing to do is progress only while it could be done: an outage shows in /healthz. */
+    if (weir_ring_events(relay->ring) == 0 && atomic_load(&relay->shown.kafka_up))
         weir_relay_progress(relay);
     return weir_relay_rest(relay, relay->pause_ms, error);
 }
