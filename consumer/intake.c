@@ -104,7 +104,7 @@ static bool take(weir_subscription *s, const weir_message *message, const weir_f
 static bool fail_hole(const weir_message *message, const weir_chain *chain, weir_error *error)
 {
     weir_fail(error, WEIR_FATE_FATAL,
-              "events are missing in the topic: after position %lld comes %lld, whose predecessor "
+              "a hole in the topic: after position %lld comes %lld, whose predecessor "
               "is %lld; so %lld and perhaps others above %lld were lost or removed. "
               "The store still has them: rebuild the projection",
               (long long)message->partition->gate.position, (long long)chain->position,

@@ -95,6 +95,7 @@ transaction.state.log.num.partitions=10
 share.coordinator.state.topic.replication.factor=$copies
 share.coordinator.state.topic.min.isr=$insync
 group.initial.rebalance.delay.ms=0
+group.min.session.timeout.ms=500
 log.cleaner.dedupe.buffer.size=8388608
 SETTINGS
 }

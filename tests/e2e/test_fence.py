@@ -11,6 +11,7 @@ from harness import wait_until
 from workload import Writers
 
 FENCE_START, FENCE_END = "    -- Fence: floor", "    INSERT INTO weir.events"
+PAUSE = "    PERFORM pg_sleep(random() * 0.02);\n"  # the same unlucky schedule for the right order and the wrong one
 
 
 @pytest.fixture
@@ -39,10 +40,13 @@ def second_store(shop):
 
 
 def scene(shop, transactions=60):
-    """16 unruly writers with the relay live; when all is quiet, what is wrong."""
+    """16 unruly writers with the relay live; when all is quiet, what is wrong.
+
+    They think between transactions, so that now many, now few are open: with many, some old one's
+    floor would hold readers back and so cover up for a wrong fence."""
     shop.configure(kafka={"partitions": 4})
     relay = shop.start("relay")
-    with Writers(shop, 16, transactions=transactions) as writers:
+    with Writers(shop, 16, transactions=transactions, slowest=0.02, think=0.3) as writers:
         writers.join()
     events = stored_events(shop)
     assert sorted(e.event_id for e in events) == sorted(writers.committed)
@@ -71,12 +75,30 @@ def test_a_second_store_and_its_open_append_hold_nothing_back(shop, strangers, s
     assert faults == [] and duplicates == []
 
 
-def test_a_fence_that_locks_after_nextval_is_caught(shop):
+def rewrite_append(shop, change):
+    """Puts another order of steps into weir.append: change gets fence and insert, as SQL."""
     shop.weir("migrate")
     source = shop.value("SELECT pg_get_functiondef('weir.append'::regproc)")
-    start, end = source.index(FENCE_START), source.index(FENCE_END)
-    fence, insert_on = source[start:end], source[end:]
-    insert, rest = insert_on.split("    RETURN version + added;")
-    shop.sql(source[:start] + insert + fence + "    RETURN version + added;" + rest)
+    start, middle, end = (source.index(s) for s in (FENCE_START, FENCE_END, "    RETURN version + added;"))
+    shop.sql(source[:start] + change(source[start:middle], source[middle:end]) + source[end:])
+
+
+def lock_of(fence):
+    start = fence.index("    PERFORM pg_advisory_xact_lock_shared")
+    return fence[:start], fence[start:]
+
+
+def test_a_fence_stretched_in_the_middle_still_holds(shop):
+    rewrite_append(shop, lambda fence, insert: fence + PAUSE + insert)
+    _, faults, duplicates = scene(shop)
+    assert faults == [] and duplicates == []
+
+
+def test_a_fence_that_locks_after_nextval_is_caught(shop):
+    def mutant(fence, insert):
+        floor, lock = lock_of(fence)
+        return floor + insert + PAUSE + lock
+
+    rewrite_append(shop, mutant)
     _, faults, _ = scene(shop)
     assert any("are in no topic" in fault for fault in faults), faults

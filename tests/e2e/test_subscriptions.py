@@ -100,7 +100,7 @@ def test_poison_stops_the_subscription_and_is_never_passed(strict, apply):
     for _ in range(2):
         result = strict.weir("run", "--once", check=False)
         assert result.code == 1
-        for word in (str(poison.position), "account.moved", "account", "b", "strict.sql:9", "23514"):
+        for word in (str(poison.position), "account.moved", "account", "b", "strict.sql:10", "23514"):
             assert word in result.stderr, word
         assert balances(strict) == [("a", 20, 21), ("b", 0, 1)]
     stopped = strict.weir("projection", "status", "--max-lag", "1000000", check=False)

@@ -16,9 +16,9 @@ RETRYABLE = (psycopg.errors.DeadlockDetected, psycopg.errors.SerializationFailur
 
 
 class Writers:
-    def __init__(self, shop, count, streams=40, transactions=None, slowest=0.05, schema="weir", seed=1):
+    def __init__(self, shop, count, streams=40, transactions=None, slowest=0.05, think=0.0, schema="weir", seed=1):
         self.shop, self.schema, self.streams = shop, schema, streams
-        self.transactions, self.slowest = transactions, slowest
+        self.transactions, self.slowest, self.think = transactions, slowest, think
         self.committed, self.rolled_back, self.errors = [], 0, []
         self._lock, self._stop = threading.Lock(), threading.Event()
         self.threads = [
@@ -51,6 +51,7 @@ class Writers:
             done = 0
             while not self._stop.is_set() and (self.transactions is None or done < self.transactions):
                 done += 1
+                time.sleep(chance.random() * self.think)
                 try:
                     ids = self._transaction(connection, chance)
                 except RETRYABLE:

@@ -198,7 +198,7 @@ static void test_a_hole_halts(void **state)
     produce_many(topic, 1, 3);
     fixture_produce(topic, 0, (fixture_message){.position = 9, .prevposition = 7});
     fixture_flush(topic);
-    run_into(topic, &s, "events are missing in the topic: after position 3 comes 9");
+    run_into(topic, &s, "a hole in the topic: after position 3 comes 9");
     expect(topic,
            "SELECT (stopped_why LIKE '%after position 3%')::text FROM weir.subscriptions"
            " WHERE stopped_at IS NOT NULL",
