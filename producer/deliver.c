@@ -38,9 +38,13 @@ void weir_relay_on_delivery(void *context, uint64_t sequence, int64_t offset, in
         return;
     }
     flight = weir_ring_acknowledge(relay->ring, sequence, offset);
-    if (flight)
-        weir_metric_observe(relay->meters.ack_seconds,
-                            (double)(weir_clock_now_us() - flight->recorded_at_us) / 1e6);
+    if (!flight)
+        return;
+    weir_part *part = &relay->topics.parts[flight->partition];
+    part->in_flight--;
+    part->acked_us = weir_clock_monotonic_us();
+    weir_metric_observe(relay->meters.ack_seconds,
+                        (double)(weir_clock_now_us() - flight->recorded_at_us) / 1e6);
 }
 
 static void settle_flight(weir_relay *relay, const weir_flight *flight)

@@ -13,6 +13,7 @@
 #define ROOM_MS 5
 #define SHORTEST_REST_MS 1
 #define LONGEST_REST_MS 1000 /* the heartbeat is due every two seconds */
+#define KNOWN_US 3600000000  /* a broker forgets a producer after a day at the earliest */
 #define PROBE_US 1000000
 #define PROBE_MS 500
 #define CUT_OFF_US 1000000
@@ -23,16 +24,32 @@ static bool pause_reading(weir_relay *relay, weir_error *error)
     return weir_fail(error, WEIR_FATE_RETRY, "paused");
 }
 
+/* A broker that has not seen this producer in a partition lately takes whatever sequence comes
+ * first: should the first request fail there and the second pass, the order would be broken, and a
+ * death at that moment would lose the first for good. So until an acknowledgement has shown that
+ * the broker knows us, one message is in flight in a partition. Source:
+ * ProducerAppendInfo.checkSequence() and producer.id.expiration.ms of Apache Kafka. */
+static bool is_known(const weir_part *part)
+{
+    return part->acked_us > 0 && weir_clock_monotonic_us() - part->acked_us < KNOWN_US;
+}
+
+static bool has_room(const weir_relay *relay, const weir_part *part, size_t bytes)
+{
+    return weir_ring_has_room(relay->ring, bytes) && (part->in_flight == 0 || is_known(part));
+}
+
 /* wait_for_room: *room false when the read had better end. */
-static bool wait_for_room(weir_relay *relay, size_t bytes, bool *room, weir_error *error)
+static bool wait_for_room(weir_relay *relay, const weir_part *part, size_t bytes, bool *room,
+                          weir_error *error)
 {
     int64_t until =
         weir_clock_monotonic_us() + weir_config_integer(relay->config, "relay.cursor_ms") * 1000;
-    while (!weir_ring_has_room(relay->ring, bytes) && !weir_stop_requested(relay->stop) &&
+    while (!has_room(relay, part, bytes) && !weir_stop_requested(relay->stop) &&
            relay->failed_code == 0 && weir_clock_monotonic_us() < until)
         if (!weir_relay_serve(relay, ROOM_MS, error))
             return false;
-    *room = weir_ring_has_room(relay->ring, bytes);
+    *room = has_room(relay, part, bytes);
     return true;
 }
 
@@ -43,11 +60,12 @@ static bool hand_over(weir_relay *relay, const weir_event *event, const weir_rel
 {
     weir_error failed;
     bool full;
-    size_t part = topic->first + (size_t)partition, key_length = strlen(event->aggregate_id);
+    size_t index = topic->first + (size_t)partition, key_length = strlen(event->aggregate_id);
     size_t bytes = headers->bytes + key_length + event->data_length;
+    weir_part *part = &relay->topics.parts[index];
     *taken = false;
     relay->mean_bytes += ((int64_t)bytes - relay->mean_bytes) / 64;
-    if (WEIR_FAIL_AT(relay_before_produce) || !wait_for_room(relay, bytes, taken, error))
+    if (WEIR_FAIL_AT(relay_before_produce) || !wait_for_room(relay, part, bytes, taken, error))
         return false;
     if (!*taken)
         return true;
@@ -61,10 +79,11 @@ static bool hand_over(weir_relay *relay, const weir_event *event, const weir_rel
         .time_ms = event->recorded_at_us / 1000,
         .headers = headers,
         .sequence =
-            weir_ring_push(relay->ring, event->position, part, bytes, event->recorded_at_us),
+            weir_ring_push(relay->ring, event->position, index, bytes, event->recorded_at_us),
     };
     bool accepted = weir_sink_produce(relay->sink, &message, &full, &failed);
     *taken = accepted && !full;
+    part->in_flight += *taken;
     if (*taken)
         return true;
     weir_ring_take_back(relay->ring);
