@@ -3,24 +3,26 @@
 
 #include "producer/kafka_int.h"
 
-/* is_repetition: a try that failed and will be repeated, which the error callback tells too; or the
- * remark that a property which the relay needs is called experimental. */
-static bool is_repetition(const char *facility, const char *text)
+/* is_no_news: a try that failed and will be repeated, which the error callback tells too; that a
+ * property which the relay needs is called experimental; that kafka.properties, which are for every
+ * client, have some for the other kind. */
+static bool is_no_news(const char *facility, const char *text)
 {
     static const char *const facilities[] = {"FAIL", "ERROR", "GETPID", "REQTMOUT", "METADATA"};
     for (size_t i = 0; i < sizeof facilities / sizeof *facilities; i++)
         if (strcmp(facility, facilities[i]) == 0)
             return true;
-    return strcmp(facility, "CONFWARN") == 0 && strstr(text, "enable.gapless.guarantee") != NULL;
+    return strcmp(facility, "CONFWARN") == 0 &&
+           (strstr(text, "enable.gapless.guarantee") || strstr(text, "will be ignored by this"));
 }
 
 static void on_log(const rd_kafka_t *client, int severity, const char *facility, const char *text)
 {
-    weir_log_level level = is_repetition(facility, text) ? WEIR_LOG_DEBUG
-                           : severity <= 3               ? WEIR_LOG_ERROR
-                           : severity == 4               ? WEIR_LOG_WARN
-                           : severity <= 6               ? WEIR_LOG_INFO
-                                                         : WEIR_LOG_DEBUG;
+    weir_log_level level = is_no_news(facility, text) ? WEIR_LOG_DEBUG
+                           : severity <= 3            ? WEIR_LOG_ERROR
+                           : severity == 4            ? WEIR_LOG_WARN
+                           : severity <= 6            ? WEIR_LOG_INFO
+                                                      : WEIR_LOG_DEBUG;
     WEIR_LOG(level, "kafka", client ? rd_kafka_name(client) : "relay", text,
              WEIR_TEXT("facility", facility));
 }

@@ -11,6 +11,7 @@
 #include "producer/tail_reader_int.h"
 
 #define ANSWER_MS 5000
+#define LOOK_US 3000000
 #define SLICE_MS 100
 #define SILENCE_US 10000000
 #define SETTLE_US 1000000
@@ -86,7 +87,7 @@ static bool stopped(const weir_tail_reader *reader, weir_error *error)
 bool weir_tail_reader_look(weir_tail_reader *reader, weir_error *error)
 {
     /* All topics: asking for one by name could create it. */
-    int64_t deadline = weir_clock_monotonic_us() + SILENCE_US;
+    int64_t deadline = weir_clock_monotonic_us() + LOOK_US;
     rd_kafka_resp_err_t code;
     if (reader->metadata)
         rd_kafka_metadata_destroy(reader->metadata);

@@ -81,8 +81,8 @@ void weir_relay_store_up(weir_relay *relay, bool up, const char *why)
 {
     atomic_store(&relay->shown.store_up, up);
     if (!up && !relay->store_down_said)
-        WEIR_ERROR("relay", relay->name, "the store cannot be used; trying again until it can",
-                   WEIR_TEXT("reason", why));
+        WEIR_WARN("relay", relay->name, "the store cannot be used; trying again until it can",
+                  WEIR_TEXT("reason", why));
     else if (up && relay->store_down_said)
         WEIR_INFO("relay", relay->name, "the store is back");
     relay->store_down_said = !up;
@@ -92,8 +92,8 @@ void weir_relay_kafka_up(weir_relay *relay, bool up, const char *why)
 {
     atomic_store(&relay->shown.kafka_up, up);
     if (!up && !relay->kafka_down_said)
-        WEIR_ERROR("relay", relay->name, "Kafka cannot be used; trying again until it can",
-                   WEIR_TEXT("reason", why));
+        WEIR_WARN("relay", relay->name, "Kafka cannot be used; trying again until it can",
+                  WEIR_TEXT("reason", why));
     else if (up && relay->kafka_down_said)
         WEIR_INFO("relay", relay->name, "Kafka is back");
     relay->kafka_down_said = !up;
