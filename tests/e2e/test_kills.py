@@ -160,7 +160,7 @@ def test_the_relay_killed_at_each_of_its_failpoints(pipeline):
         victim = pipeline.start("relay", env={"WEIR_FAILPOINT": f"{name}=kill"})
         things(pipeline, 10, new_type=f"other{n}")  # a type without a topic yet
         if name == "relay_before_clean_stop":
-            time.sleep(patience())
+            victim.wait_for_log("publishing")
             victim.send(signal.SIGTERM)
         assert victim.wait(60) == -signal.SIGKILL, f"{name} was not reached:\n{victim.tail()}"
     messages, duplicates = settle(pipeline)
