@@ -14,10 +14,11 @@ struct weir_source {
     weir_partition *last;     /* a partition's messages come in runs */
     bool joined, changed;
     unsigned rebalances;
-    bool up, known_down; /* known_down: said in the log */
-    int64_t heard_us;    /* when Kafka was last heard of, or asked whether it is there */
-    char *missing;       /* a topic that Kafka says it does not have */
-    int64_t missing_us;  /* since when */
+    bool up, known_down;           /* known_down: said in the log */
+    int64_t heard_us;              /* when Kafka was last heard of, or asked whether it is there */
+    rd_kafka_resp_err_t complaint; /* passing error said last, until something works again */
+    char *missing;                 /* a topic that Kafka says it does not have */
+    int64_t missing_us;            /* since when */
 };
 
 /* weir_kafka_headers fills headers from a message; returns their number. *bytes grows by them. */

@@ -80,6 +80,13 @@ bool weir_source_up(const weir_source *source)
     return source->up;
 }
 
+/* Something came from Kafka: whatever it complained of is over. */
+static void note_works(weir_source *source)
+{
+    source->complaint = RD_KAFKA_RESP_ERR_NO_ERROR;
+    weir_source_is_up(source, true, NULL);
+}
+
 static void note_missing(weir_source *source, const char *topic)
 {
     if (source->missing)
@@ -100,14 +107,25 @@ static bool fail_range(const weir_partition *p, int64_t offset, weir_error *erro
                      (long long)(p->next_offset >= 0 ? p->next_offset : offset));
 }
 
+/* librdkafka's text often ends in the name of the code, which weir_kafka_fail adds itself. */
+static void fail_kafka(const rd_kafka_message_t *message, const char *object, weir_error *error)
+{
+    const char *text = rd_kafka_message_errstr(message);
+    const char *name = text ? strstr(text, rd_kafka_err2str(message->err)) : NULL;
+    int length = name && name - text >= 2 ? (int)(name - text) - 2 : 0;
+    if (!name && text)
+        length = (int)strlen(text);
+    weir_kafka_fail(error, message->err, "%s%s%.*s", object, length > 0 ? ": " : "", length,
+                    text ? text : "");
+}
+
 static weir_poll on_error(weir_source *source, const rd_kafka_message_t *message, weir_error *error)
 {
     const char *topic = message->rkt ? rd_kafka_topic_name(message->rkt) : NULL;
     weir_partition *p = topic ? weir_source_find(source, topic, message->partition) : NULL;
-    const char *text = rd_kafka_message_errstr(message);
     switch (message->err) {
     case RD_KAFKA_RESP_ERR__PARTITION_EOF:
-        weir_source_is_up(source, true, NULL);
+        note_works(source);
         if (p)
             p->end = message->offset;
         return p ? WEIR_POLL_END : WEIR_POLL_NOTHING;
@@ -124,20 +142,21 @@ static weir_poll on_error(weir_source *source, const rd_kafka_message_t *message
             note_missing(source, topic);
         return WEIR_POLL_NOTHING;
     default:
-        weir_kafka_fail(error, message->err, "%s%s%s", topic ? topic : "", topic ? ": " : "",
-                        text ? text : rd_kafka_err2str(message->err));
+        fail_kafka(message, topic ? topic : "consumer group", error);
     }
     if (error->fate != WEIR_FATE_RETRY)
         return WEIR_POLL_FAILED;
-    if (message->err == RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN)
-        weir_source_is_up(source, false, error->message);
+    if (message->err != source->complaint)
+        WEIR_WARN("subscription", source->name, "Kafka refuses something, trying on",
+                  WEIR_TEXT("cause", error->message));
+    source->complaint = message->err;
     return WEIR_POLL_NOTHING;
 }
 
 static weir_poll on_message(weir_source *source, const rd_kafka_message_t *held,
                             weir_message *message)
 {
-    weir_source_is_up(source, true, NULL);
+    note_works(source);
     message->partition = weir_source_find(source, rd_kafka_topic_name(held->rkt), held->partition);
     if (!message->partition)
         return WEIR_POLL_NOTHING;
@@ -156,7 +175,7 @@ weir_poll weir_source_poll(weir_source *source, int timeout_ms, weir_message *me
     if (source->changed) {
         source->changed = false;
         if (source->joined) /* what is taken away may be so because nobody answered */
-            weir_source_is_up(source, true, NULL);
+            note_works(source);
         return WEIR_POLL_CHANGED;
     }
     if (!source->held)

@@ -20,6 +20,7 @@
 #define BACKOFF_MAX_MS 5000
 #define MEMORY_FACTOR 4
 #define POLL_MS 100
+#define STORE_SILENT_US 3000000 /* then an idle subscription asks whether the store is there */
 
 static bool check_name(const char *name, weir_error *error)
 {
@@ -119,6 +120,7 @@ static bool connect_store(weir_subscription *s, weir_error *error)
     weir_connection *connection = weir_store_connection(s->store);
     snprintf(s->store_id, sizeof s->store_id, "%s", weir_store_id(s->store));
     s->resume = true;
+    s->store_us = weir_clock_monotonic_us();
     if (weir_apply_prepare(connection, error) && s->handler->open(s->handler, connection, error) &&
         run_statement(s, "subscription_start", NULL, error))
         return true;
@@ -182,6 +184,18 @@ static bool is_working(weir_subscription *s)
     return s->intake.messages > 0 || ended == count;
 }
 
+/* Nothing else tells an idle subscription that its session is gone. */
+static bool ask_store(weir_subscription *s, weir_error *error)
+{
+    int64_t now = weir_clock_monotonic_us();
+    if (s->intake.messages > 0)
+        s->store_us = now;
+    if (now - s->store_us < STORE_SILENT_US)
+        return true;
+    s->store_us = now;
+    return weir_connection_execute(weir_store_connection(s->store), "SELECT", error);
+}
+
 static void note_works(weir_subscription *s)
 {
     if (!is_working(s))
@@ -224,7 +238,7 @@ static bool step(weir_subscription *s, bool once, bool *done, weir_error *error)
         return false;
     }
     note_works(s);
-    return commit_offsets(s, error);
+    return ask_store(s, error) && commit_offsets(s, error);
 }
 
 /* Waits after a failure that passes. Nothing is fetched meanwhile, but the group hears from us and

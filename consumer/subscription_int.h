@@ -85,6 +85,7 @@ struct weir_subscription {
     bool troubled; /* a RETRY failure was logged and nothing has worked since */
     bool warned_set_statement;
     int64_t committed_us, ticked_us;
+    int64_t store_us;  /* when the store was last heard of */
     int64_t oldest_us; /* recorded_at of the oldest event known not to be applied; 0: none known */
     unsigned rebalances;
     weir_health health;
