@@ -3,12 +3,14 @@
 
 #include "producer/kafka_int.h"
 
-/* is_no_news: a try that failed and will be repeated, which the error callback tells too; that a
- * property which the relay needs is called experimental; that kafka.properties, which are for every
- * client, have some for the other kind. */
+/* is_no_news: a try that failed and will be repeated, which the error callback tells too; what a
+ * stopping relay leaves behind, which it says itself; that a property which the relay needs is
+ * called experimental; that kafka.properties, which are for every client, have some for the other
+ * kind. */
 static bool is_no_news(const char *facility, const char *text)
 {
-    static const char *const facilities[] = {"FAIL", "ERROR", "GETPID", "REQTMOUT", "METADATA"};
+    static const char *const facilities[] = {"FAIL",     "ERROR",    "GETPID",
+                                             "REQTMOUT", "METADATA", "TERMINATE"};
     for (size_t i = 0; i < sizeof facilities / sizeof *facilities; i++)
         if (strcmp(facility, facilities[i]) == 0)
             return true;

@@ -103,8 +103,6 @@ void weir_sink_close(weir_sink *sink)
     if (!sink)
         return;
     sink->closing = true;
-    rd_kafka_purge(sink->client, RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT |
-                                     RD_KAFKA_PURGE_F_NON_BLOCKING);
     handle *entry, *next;
     HASH_ITER(hh, sink->handles, entry, next)
     {

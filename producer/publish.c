@@ -197,7 +197,8 @@ static void watch_kafka(weir_relay *relay)
     }
     if (!cut_off) {
         relay->cut_off_since_us = 0;
-        weir_relay_kafka_up(relay, true, NULL);
+        if (relay->wanted[0] == '\0') /* a topic that could not be made is an outage too */
+            weir_relay_kafka_up(relay, true, NULL);
     } else if (relay->cut_off_since_us == 0) {
         relay->cut_off_since_us = now;
     } else if (now - relay->cut_off_since_us > CUT_OFF_US) {

@@ -60,6 +60,7 @@ void weir_relay_health_get(const weir_relay *relay, weir_relay_health *health)
 void weir_relay_progress(weir_relay *relay)
 {
     int64_t cursor = weir_ring_cursor(relay->ring);
+    weir_backoff_reset(&relay->backoff);
     atomic_store(&relay->shown.position, cursor);
     atomic_store(&relay->shown.progress_us, weir_clock_monotonic_us());
     weir_metric_set(relay->meters.cursor, (double)cursor);
@@ -72,7 +73,6 @@ void weir_relay_enter(weir_relay *relay, weir_relay_state state)
                WEIR_TEXT("to", state_names[state]));
     relay->state = state;
     relay->stopping_us = weir_clock_monotonic_us();
-    weir_backoff_reset(&relay->backoff);
     atomic_store(&relay->shown.active, active);
     weir_metric_set(relay->meters.active, active);
 }
