@@ -75,7 +75,9 @@ void weir_meters_tick(weir_subscription *s)
     s->rebalances = rebalances;
     bool joined = weir_source_joined(s->source), up = weir_source_up(s->source);
     bool idle = s->topics.count == 0 || (joined && !s->resume && lag == 0);
-    atomic_store(&s->health.assigned, joined && !s->resume);
+    /* Where nothing was published yet there is nothing to be assigned. */
+    bool nothing_there = s->store && s->topics.count == 0;
+    atomic_store(&s->health.assigned, nothing_there || (joined && !s->resume));
     atomic_store(&s->health.store_up, s->store != NULL);
     atomic_store(&s->health.kafka_up, up);
     atomic_store(&s->health.lag_events, lag);

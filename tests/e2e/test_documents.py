@@ -35,7 +35,7 @@ def reader(shop):
     files = sorted(str(f) for f in (ROOT / "examples/projections").glob("*.sql"))
     shop.configure(projections={"files": files}, kafka={"partitions": 2})
     shop.weir("migrate")
-    shop.append("order", "o-1", {"type": "order.submitted", "data": {"customer": "c-1"}})
+    shop.weir("import", ROOT / "examples/shop.jsonl")
     return shop
 
 
@@ -61,8 +61,8 @@ def run_sh(shop, text):
         command = re.sub(r"\s+#.*", "", command).strip()
         if not command or command.startswith("#") or command in ELSEWHERE or ELSEWHERE & set(command.split()):
             continue
-        if command.startswith("weir serve"):
-            serve(shop)
+        if command in ENDLESS:
+            ENDLESS[command](shop)
             continue
         done = subprocess.run(
             ["bash", "-c", command], cwd=shop.directory, env=environment(shop),
@@ -75,6 +75,15 @@ def serve(shop):
     process = shop.start("serve")
     wait_until(lambda: urllib.request.urlopen(f"http://{shop.admin}/readyz").status == 200, 30, "it is ready")
     assert process.stop() == 0
+
+
+def run(shop):
+    process = shop.start("run")
+    process.wait_for_log("level=info")
+    assert process.stop() == 0
+
+
+ENDLESS = {"weir serve": serve, "weir run": run}
 
 
 def run_sql(shop, text):
