@@ -2,7 +2,8 @@
  *
  * What correctness depends on is fixed; what only bounds memory and latency gives way to the
  * configuration's kafka.properties. Memory: at most fetch.max.bytes on the way from each broker and
- * queued.max.messages.kbytes waiting, whatever the backlog. */
+ * queued.max.messages.kbytes of data waiting, whatever the backlog. The queue must hold what is
+ * applied in a second: librdkafka below 2.2, once it is full, fetches nothing for that long. */
 #include "consumer/kafka_int.h"
 
 #include <string.h>
@@ -11,7 +12,7 @@ static const char *const tuning[][2] = {
     {"session.timeout.ms", "10000"},           {"fetch.wait.max.ms", "50"},
     {"fetch.error.backoff.ms", "100"},         {"fetch.max.bytes", "8388608"},
     {"receive.message.max.bytes", "33554432"}, /* one large message passes fetch.max.bytes */
-    {"queued.min.messages", "20000"},          {"queued.max.messages.kbytes", "16384"},
+    {"queued.min.messages", "50000"},          {"queued.max.messages.kbytes", "16384"},
     {"reconnect.backoff.max.ms", "2000"},
 };
 
