@@ -165,7 +165,6 @@ bool weir_sink_produce(weir_sink *sink, const weir_message *message, bool *full,
          .u.mem = {(void *)(uintptr_t)message->key, message->key_length}},
         {.vtype = RD_KAFKA_VTYPE_VALUE,
          .u.mem = {(void *)(uintptr_t)message->value, message->value_length}},
-        {.vtype = RD_KAFKA_VTYPE_TIMESTAMP, .u.i64 = message->time_ms},
         {.vtype = RD_KAFKA_VTYPE_HEADERS, .u.headers = headers},
         {.vtype = RD_KAFKA_VTYPE_OPAQUE, .u.ptr = (void *)(uintptr_t)message->sequence},
     };

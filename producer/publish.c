@@ -76,7 +76,6 @@ static bool hand_over(weir_relay *relay, const weir_event *event, const weir_rel
         .key_length = key_length,
         .value = event->data,
         .value_length = event->data_length,
-        .time_ms = event->recorded_at_us / 1000,
         .headers = headers,
         .sequence =
             weir_ring_push(relay->ring, event->position, index, bytes, event->recorded_at_us),

@@ -28,7 +28,6 @@ typedef struct weir_message {
     size_t key_length;
     const char *value;
     size_t value_length;
-    int64_t time_ms;
     const weir_headers *headers;
     uint64_t sequence;
 } weir_message;
