@@ -13,7 +13,8 @@
 
 #define BEGIN_CALL 0
 #define MOVE_CALL 1
-#define SINGLY_MOST_US 60000000 /* then the group hears from us before it gives us up */
+#define STATEMENT_TIMEOUT "57014" /* fewer events may be quicker */
+#define SINGLY_MOST_US 60000000   /* then the group hears from us before it gives us up */
 
 typedef enum outcome {
     DONE,
@@ -151,13 +152,12 @@ static bool send(weir_subscription *s, const weir_calls *calls, int *failed, wei
  * but is never an event's. */
 static outcome blame(weir_subscription *s, const weir_calls *calls, int failed, weir_error *error)
 {
-    if (failed == MOVE_CALL && error->fate == WEIR_FATE_CONFLICT)
-        return GIVE_UP;
     if (failed == BEGIN_CALL || failed == MOVE_CALL ||
         !weir_connection_alive(weir_store_connection(s->store)))
         error->fate = WEIR_FATE_RETRY;
+    bool slow = failed > MOVE_CALL && strcmp(error->sqlstate, STATEMENT_TIMEOUT) == 0;
     if (error->fate == WEIR_FATE_RETRY)
-        return GIVE_UP;
+        return slow ? TOO_LARGE : GIVE_UP;
     size_t call = (size_t)failed;
     if (call < calls->count && calls->label[call])
         weir_error_prefix(error, "%s", calls->label[call]);
@@ -204,6 +204,10 @@ static outcome transact(weir_subscription *s, slice part, bool singly, weir_erro
 
 static outcome fail_too_large(weir_subscription *s, size_t event, weir_error *error)
 {
+    if (strcmp(error->sqlstate, STATEMENT_TIMEOUT) == 0) { /* a lock may be in its way: tried on */
+        weir_intake_name(s, event, error);
+        return GIVE_UP;
+    }
     weir_fail(error, WEIR_FATE_POISON,
               "it does not fit in the memory of a batch, %zu bytes: raise "
               "subscriptions.%s.batch_bytes",

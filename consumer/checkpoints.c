@@ -105,7 +105,7 @@ static void put_row(weir_partition *p, const weir_checkpoint *row, const char *s
     p->position = p->to_position = row->position;
     p->epoch = row->epoch;
     p->to_events = 0;
-    p->gate = (weir_gate){store_id, row->position, row->next_offset == WEIR_NOTHING_READ};
+    p->gate = (weir_gate){store_id, row->position, row->position == 0};
 }
 
 bool weir_checkpoints_load(weir_connection *connection, weir_owner owner, const char *store_id,

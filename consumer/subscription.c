@@ -269,20 +269,12 @@ static bool rest(weir_subscription *s, weir_error *error)
     return true;
 }
 
-/* Somebody else moved the checkpoint: they own the partition, or did a moment ago. */
-static bool is_lost(const weir_error *error)
-{
-    return error->fate == WEIR_FATE_CONFLICT && strcmp(error->sqlstate, "WV010") == 0;
-}
-
 static bool loop(weir_subscription *s, bool once, weir_error *error)
 {
     bool done = false;
     while (!done && !weir_stop_requested(s->stop)) {
         if (step(s, once, &done, error))
             continue;
-        if (is_lost(error))
-            error->fate = WEIR_FATE_RETRY;
         if (error->fate == WEIR_FATE_RETRY && weir_stop_requested(s->stop))
             return true;
         if (error->fate != WEIR_FATE_RETRY || !rest(s, error))

@@ -37,10 +37,14 @@ void weir_relay_on_delivery(void *context, uint64_t sequence, int64_t offset, in
         remember_failure(relay, kafka_code, flight->position);
         return;
     }
-    flight = weir_ring_acknowledge(relay->ring, sequence, offset);
-    if (!flight)
-        return;
     weir_part *part = &relay->topics.parts[flight->partition];
+    /* A partition only grows, unless the log was lost under us; then nothing after it is believed.
+     */
+    relay->log_lost = relay->log_lost || (offset >= 0 && offset < part->end);
+    if (relay->log_lost || !weir_ring_acknowledge(relay->ring, sequence, offset))
+        return;
+    if (offset >= 0)
+        part->end = offset + 1;
     part->in_flight--;
     part->acked_us = weir_clock_monotonic_us();
     weir_metric_observe(relay->meters.ack_seconds,
@@ -50,6 +54,8 @@ void weir_relay_on_delivery(void *context, uint64_t sequence, int64_t offset, in
 static void settle_flight(weir_relay *relay, const weir_flight *flight)
 {
     weir_part *part = &relay->topics.parts[flight->partition];
+    if (flight->offset < 0) /* Kafka had it already and does not say where */
+        return;
     part->position = flight->position;
     part->next_offset = flight->offset + 1;
     part->changed = true;
@@ -128,6 +134,10 @@ static void start_over(weir_relay *relay, const char *why)
 bool weir_relay_check_sink(weir_relay *relay, weir_error *error)
 {
     weir_error failed;
+    if (relay->log_lost) {
+        start_over(relay, "Kafka has lost part of a topic while we were publishing to it");
+        return true;
+    }
     if (relay->failed_code == 0 && weir_sink_check(relay->sink, &failed))
         return true;
     if (relay->failed_code != 0)

@@ -68,7 +68,7 @@ static bool leave_memory(weir_relay *relay, bool *left, weir_error *error)
 {
     weir_error failed;
     *left = !relay->sink || weir_ring_events(relay->ring) == 0 || relay->failed_code != 0 ||
-            !weir_sink_check(relay->sink, &failed);
+            relay->log_lost || !weir_sink_check(relay->sink, &failed);
     if (!*left)
         return weir_relay_rest(relay, DRAIN_MS, error);
     relay->unclean = relay->unclean || weir_ring_events(relay->ring) > 0;

@@ -46,7 +46,7 @@ static bool wait_for_room(weir_relay *relay, const weir_part *part, size_t bytes
     int64_t until =
         weir_clock_monotonic_us() + weir_config_integer(relay->config, "relay.cursor_ms") * 1000;
     while (!has_room(relay, part, bytes) && !weir_stop_requested(relay->stop) &&
-           relay->failed_code == 0 && weir_clock_monotonic_us() < until)
+           relay->failed_code == 0 && !relay->log_lost && weir_clock_monotonic_us() < until)
         if (!weir_relay_serve(relay, ROOM_MS, error))
             return false;
     *room = has_room(relay, part, bytes);
@@ -120,7 +120,7 @@ static bool publish_event(weir_relay *relay, const weir_event *event, const weir
 static bool on_event(void *context, const weir_event *event, weir_error *error)
 {
     weir_relay *relay = context;
-    if (weir_stop_requested(relay->stop) || relay->failed_code != 0)
+    if (weir_stop_requested(relay->stop) || relay->failed_code != 0 || relay->log_lost)
         return pause_reading(relay, error);
     const weir_relay_topic *topic = weir_relay_topics_find(&relay->topics, event->aggregate_type);
     if (!topic) {

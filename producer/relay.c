@@ -111,6 +111,7 @@ void weir_relay_drop_sink(weir_relay *relay)
     weir_sink_close(relay->sink);
     relay->sink = NULL;
     relay->failed_code = 0;
+    relay->log_lost = false;
     relay->cut_off_since_us = 0;
     weir_ring_reset(relay->ring, weir_ring_cursor(relay->ring));
 }

@@ -60,6 +60,7 @@ struct weir_relay {
     bool single;     /* one message a request, to name the one that Kafka refuses */
     int failed_code; /* first failed delivery, a refusal before others; 0: none */
     int64_t failed_position;
+    bool log_lost; /* an acknowledgement came for an offset that was there before */
     int64_t cut_off_since_us, probed_us;
 
     int64_t read_position; /* last event read */

@@ -159,6 +159,7 @@ static void adopt(weir_relay *relay, weir_part *part, const weir_tail *tail)
     if (tail->lost && tail->position < relay->read_position)
         relay->read_position = tail->position;
     part->tail = tail->position;
+    part->end = tail->seen && !tail->regrown ? tail->offset + 1 : 0;
     if (!tail->seen && !tail->lost)
         return;
     int64_t next_offset = tail->seen ? tail->offset + 1 : 0;

@@ -63,6 +63,15 @@ static bool read_position(const char *text, int64_t *position)
     return end > text && *end == '\0' && *position > 0;
 }
 
+/* Where the recorded event was stands something else: the log was lost and has grown again. What
+ * was published since lies behind a hole; what came before it is the tail to go on from. */
+static void compare_with_record(weir_tail *tail, int64_t offset, int64_t position)
+{
+    if (is_recorded(tail) && offset == tail->recorded_offset - 1 &&
+        position != tail->recorded_position)
+        tail->regrown = true;
+}
+
 bool weir_tail_see(weir_tail *tail, const weir_tail_record *record, const char *store_id,
                    weir_error *error)
 {
@@ -72,6 +81,7 @@ bool weir_tail_see(weir_tail *tail, const weir_tail_record *record, const char *
         !read_position(record->position, &position) ||
         !weir_uuid_parse(record->id, strlen(record->id), &id)) {
         tail->foreign++;
+        compare_with_record(tail, record->offset, 0);
         return true;
     }
     if (strcmp(record->store_id, store_id) != 0)
@@ -81,6 +91,9 @@ bool weir_tail_see(weir_tail *tail, const weir_tail_record *record, const char *
                          "kafka.topic_prefix, or empty the topic",
                          tail->partition, tail->topic, record->store_id, (long long)record->offset,
                          store_id);
+    compare_with_record(tail, record->offset, position);
+    if (tail->regrown && position > tail->recorded_position)
+        return true;
     if (position > tail->position) {
         tail->position = position;
         tail->offset = record->offset;

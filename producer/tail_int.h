@@ -21,6 +21,7 @@ typedef struct weir_tail {
     int64_t offset;   /* of that record */
     weir_uuid id;     /* of that event */
     bool seen;        /* it was read, not only remembered */
+    bool regrown;     /* another record stands where the recorded event was */
     bool lost;        /* Kafka has lost what it had acknowledged */
     size_t foreign;   /* records without our headers */
 

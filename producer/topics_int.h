@@ -13,6 +13,7 @@ typedef struct weir_part {
     int64_t position;    /* of the last one that was acknowledged, as of the cursor */
     int64_t next_offset; /* the offset after it; 0: none was */
     bool changed;        /* since the cursor was last written */
+    int64_t end;         /* the offset after the last acknowledged or found: it only grows */
     size_t in_flight;    /* messages handed over by this producer and not acknowledged */
     int64_t acked_us;    /* monotonic time of this producer's last acknowledgement; 0: none yet */
 } weir_part;

@@ -29,6 +29,37 @@ static void on_notice(void *context, const char *message)
     WEIR_WARN("store", "postgresql", line);
 }
 
+static void trim(char *text)
+{
+    size_t length = strlen(text);
+    while (length > 0 && (text[length - 1] == '\n' || text[length - 1] == ' '))
+        text[--length] = '\0';
+}
+
+static void cut_at(char *text, const char *quote)
+{
+    char *at = strstr(text, quote);
+    if (at)
+        *at = '\0';
+}
+
+bool weir_conninfo_check(const char *conninfo, weir_error *error)
+{
+    static const char *const quotes[] = {": \"", " after \""};
+    char *why = NULL;
+    PQconninfoOption *options = PQconninfoParse(conninfo, &why);
+    bool ok = options != NULL;
+    if (!ok) {
+        weir_fail(error, WEIR_FATE_CONFIG, "%s", why ? why : "out of memory");
+        trim(error->message);
+        for (size_t i = 0; i < sizeof quotes / sizeof *quotes; i++)
+            cut_at(error->message, quotes[i]);
+    }
+    PQconninfoFree(options);
+    PQfreemem(why);
+    return ok;
+}
+
 /* Defaults come first: libpq lets what the conninfo says override them. */
 static PGconn *start_connection(const weir_connection_options *options)
 {
@@ -129,11 +160,11 @@ int weir_connection_error_position(const weir_connection *connection)
     return connection->error_position;
 }
 
-static void trim(char *text)
+/* Details end with a full stop, primary messages do not. */
+static const char *join_hint(const char *before)
 {
-    size_t length = strlen(text);
-    while (length > 0 && (text[length - 1] == '\n' || text[length - 1] == ' '))
-        text[--length] = '\0';
+    size_t length = before ? strlen(before) : 0;
+    return length > 0 && before[length - 1] == '.' ? " Hint: " : ". Hint: ";
 }
 
 bool weir_connection_fail(weir_connection *connection, const PGresult *result, weir_error *error)
@@ -147,10 +178,14 @@ bool weir_connection_fail(weir_connection *connection, const PGresult *result, w
     weir_error_clear(error);
     weir_fail(error, weir_sqlstate_fate(sqlstate ? sqlstate : ""), "%s%s%s%s%s",
               message ? message : PQerrorMessage(connection->pg), detail ? ": " : "",
-              detail ? detail : "", hint ? ". Hint: " : "", hint ? hint : "");
+              detail ? detail : "", hint ? join_hint(detail ? detail : message) : "",
+              hint ? hint : "");
     trim(error->message);
     if (sqlstate)
         snprintf(error->sqlstate, sizeof error->sqlstate, "%s", sqlstate);
+    /* Somebody dropped or swapped the session's prepared statements: it is not the one we know. */
+    if (strcmp(error->sqlstate, "26000") == 0 || strcmp(error->sqlstate, "42P05") == 0)
+        connection->broken = true;
     return false;
 }
 

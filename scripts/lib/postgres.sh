@@ -2,8 +2,9 @@
 #
 # The server never runs as root: when root asks, it runs as `postgres`, else as `nobody`. Its data
 # is in $dir/postgres where that user can reach it, else beside its socket; the socket's folder is
-# short, since a Unix socket's path may have 107 bytes only, and is named in $dir/socket. fsync
-# stays on: what the tests see survive is what PostgreSQL promises.
+# short, since a Unix socket's path may have 107 bytes only, and is named in $dir/socket. fsync is
+# on unless $fsync says otherwise: a test that kills processes does not need it, a benchmark does.
+
 
 postgres_user() { getent passwd postgres >/dev/null && echo postgres || echo nobody; }
 
@@ -58,7 +59,7 @@ postgres_settings() {
 listen_addresses = '127.0.0.1'
 port = $(postgres_port)
 unix_socket_directories = '$1'
-fsync = on
+fsync = ${fsync:-on}
 synchronous_commit = on
 max_connections = 100
 max_prepared_transactions = 20

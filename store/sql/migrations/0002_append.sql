@@ -31,18 +31,23 @@ LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
                 OR event ->> 'data_base64' !~ '^[A-Za-z0-9+/]*={0,2}$') THEN '"data_base64" is not base64'
         WHEN event ? 'data_base64' AND NOT event ? 'datacontenttype'
             THEN '"data_base64" needs its "datacontenttype"'
+        WHEN event ? 'data_base64' AND event ->> 'datacontenttype' ~* '[/+]json *(;.*)?$'
+            THEN '"data_base64" is for content that is not JSON: JSON goes to "data"'
         WHEN event ? 'datacontenttype' AND (jsonb_typeof(event -> 'datacontenttype') <> 'string'
                 OR event ->> 'datacontenttype' !~ '^[!-~][ -~]{0,199}$') THEN '"datacontenttype" must be a media type'
         WHEN event ? 'data' AND event ? 'datacontenttype'
-                AND event ->> 'datacontenttype' !~* '^[^;]*[/+]json *(;.*)?$'
+                AND event ->> 'datacontenttype' !~* '^[^;]+[/+]json *(;.*)?$'
             THEN '"data" is JSON: other content goes to "data_base64"'
         WHEN event ? 'id' AND (jsonb_typeof(event -> 'id') <> 'string'
                 OR event ->> 'id' !~* '^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$')
             THEN '"id" is not a UUID'
         WHEN event ? 'metadata' AND jsonb_typeof(event -> 'metadata') <> 'object'
             THEN '"metadata" must be a JSON object'
+        WHEN event ? 'metadata' AND octet_length((event -> 'metadata')::text) > 65536
+            THEN '"metadata" may have 64 KiB: part of it travels twice'
         WHEN event ? 'time' AND (jsonb_typeof(event -> 'time') <> 'string'
                 OR event ->> 'time' !~ '^(?!0000)\d{4}-(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])[Tt]([01]\d|2[0-3]):[0-5]\d:([0-5]\d|60)(\.\d+)?([Zz]|[+-]([01]\d|2[0-3]):[0-5]\d)$'
+                OR substr(event ->> 'time', 1, 10) IN ('0001-01-01', '9999-12-31') -- another year in UTC
                 OR substr(event ->> 'time', 9, 2)::int > extract(day FROM
                     make_date(substr(event ->> 'time', 1, 4)::int, substr(event ->> 'time', 6, 2)::int, 1)
                     + interval '1 month - 1 day'))
