@@ -8,6 +8,8 @@ import pytest
 from harness import ROOT, clean_environment
 from logs import log
 
+pytestmark = pytest.mark.once
+
 
 @pytest.fixture(scope="module")
 def checkout(tmp_path_factory):

@@ -15,6 +15,8 @@ from pathlib import Path
 import pytest
 from harness import ROOT, patience, program, wait_until
 
+pytestmark = pytest.mark.once
+
 PAGES = ["README.md", *sorted(str(p.relative_to(ROOT)) for p in (ROOT / "docs").glob("*.md"))]
 BLOCK = re.compile(r"^```(sh|sql|python)\n(.*?)^```", re.M | re.S)
 ELSEWHERE = {"scripts/demo", "scripts/test"}

@@ -88,12 +88,14 @@ def lock_of(fence):
     return fence[:start], fence[start:]
 
 
+@pytest.mark.once
 def test_a_fence_stretched_in_the_middle_still_holds(shop):
     rewrite_append(shop, lambda fence, insert: fence + PAUSE + insert)
     _, faults, duplicates = scene(shop)
     assert faults == [] and duplicates == []
 
 
+@pytest.mark.once
 def test_a_fence_that_locks_after_nextval_is_caught(shop):
     def mutant(fence, insert):
         floor, lock = lock_of(fence)

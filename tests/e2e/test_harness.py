@@ -6,6 +6,8 @@ import sys
 import pytest
 from harness import Process, clean_environment, complaints, independent_murmur2, wait_until
 
+pytestmark = pytest.mark.once
+
 # From the tests of Apache Kafka's Java client (UtilsTest.testMurmur2).
 JAVA_VECTORS = {
     "21": -973932308,

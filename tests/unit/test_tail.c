@@ -114,6 +114,21 @@ static void test_lost_log_goes_on_from_what_is_left(void **state)
     assert_true(tail.lost);
 }
 
+static void test_a_log_that_has_grown_again_is_seen_through(void **state)
+{
+    (void)state;
+    weir_tail tail = find(LOG(0, 3, 5, 12, 13), 9, 3);
+    assert_int_equal(tail.position, 5);
+    assert_int_equal(tail.offset, 1);
+    assert_true(tail.lost);
+    tail = find(LOG(0, 12), 9, 1);
+    assert_int_equal(tail.position, 0);
+    assert_true(tail.lost);
+    tail = find(LOG(0, 3, 5, FOREIGN, 13), 9, 3);
+    assert_int_equal(tail.position, 5);
+    assert_true(tail.lost);
+}
+
 static void test_emptied_by_retention(void **state)
 {
     (void)state;
@@ -202,6 +217,7 @@ int main(void)
         cmocka_unit_test(test_more_than_recorded),
         cmocka_unit_test(test_the_largest_counts_not_the_last),
         cmocka_unit_test(test_lost_log_goes_on_from_what_is_left),
+        cmocka_unit_test(test_a_log_that_has_grown_again_is_seen_through),
         cmocka_unit_test(test_emptied_by_retention),
         cmocka_unit_test(test_recorded_event_gone_but_later_ones_left),
         cmocka_unit_test(test_steps_back_over_markers),
