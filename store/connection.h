@@ -37,6 +37,10 @@ typedef struct weir_call {
     int count;
 } weir_call;
 
+/* weir_conninfo_check refuses, with CONFIG, a connection string that libpq cannot read; nothing is
+ * connected. The message leaves out what libpq quotes of it: that may be a password. */
+WEIR_MUST_USE bool weir_conninfo_check(const char *conninfo, weir_error *error);
+
 /* weir_connection_open connects and pins the session. RETRY when the server cannot be reached. */
 weir_connection *weir_connection_open(const weir_connection_options *options, weir_error *error);
 void weir_connection_close(weir_connection *connection); /* NULL is fine */
