@@ -35,6 +35,13 @@ static bool read_all(const char *path, weir_buffer *text, weir_error *error)
     return ok;
 }
 
+/* refuse makes it the caller's mistake: input that no repetition makes good. */
+static bool refuse(weir_error *error, const char *what)
+{
+    error->code = WEIR_INVALID;
+    return weir_error_prefix(error, "%s", what);
+}
+
 /* put_json appends ,"name": and the option's JSON: itself, @file, or - for stdin. */
 static bool put_json(const weir_arguments *arguments, const char *option, weir_buffer *events,
                      weir_error *error)
@@ -49,9 +56,9 @@ static bool put_json(const weir_arguments *arguments, const char *option, weir_b
         weir_buffer_text(events, value);
     }
     if (!weir_json_check(events->data + from, events->length - from, error)) {
-        weir_error_prefix(error, "--%s", option);
-        error->code = WEIR_INVALID;
-        return false;
+        char name[32];
+        snprintf(name, sizeof name, "--%s", option);
+        return refuse(error, name);
     }
     return true;
 }
@@ -96,7 +103,7 @@ static bool from_stdin(const weir_arguments *arguments, weir_buffer *events, wei
                              of_one[i]);
     return read_all("-", events, error) &&
            (weir_json_check(events->data ? events->data : "", events->length, error) ||
-            weir_error_prefix(error, "stdin"));
+            refuse(error, "stdin"));
 }
 
 /* read_expected turns --expect into the function's argument: NULL any, -1 must exist. */
@@ -105,7 +112,7 @@ static bool read_expected(const char *text, const char **expected, weir_error *e
     char *end;
     static const struct {
         const char *word, *value;
-    } words[] = {{"any", NULL}, {"exists", "-1"}, {"none", "0"}};
+    } words[] = {{"any", NULL}, {"exists", "-1"}, {"-1", "-1"}, {"none", "0"}};
     for (size_t i = 0; i < sizeof words / sizeof *words; i++) {
         if (strcmp(words[i].word, text) == 0) {
             *expected = words[i].value;
@@ -133,6 +140,10 @@ static bool send(weir_session *session, const char *expected, const char *events
         weir_connection_query(weir_store_connection(store), "append", params, 4, error);
     if (result)
         weir_output_format(&session->output, "%s\n", weir_result_value(result, 0, 0));
+    else if (strcmp(error->sqlstate, "WV002") == 0) /* the event is refused */
+        error->code = WEIR_INVALID;
+    else if (strcmp(error->sqlstate, "WV003") == 0) /* its ids are stored already */
+        error->code = WEIR_CONFLICT;
     weir_result_free(result);
     weir_store_close(store);
     return result != NULL;

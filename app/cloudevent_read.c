@@ -299,8 +299,13 @@ bool weir_cloudevent_read(const char *text, size_t length, const char *aggregate
 {
     line in = {.arena = arena, .read = read, .error = error};
     *read = (weir_cloudevent){0};
-    if (!weir_json_check(text, length, error))
+    if (!weir_json_check(text, length, error)) {
+        static const char one_line[] = "bad JSON at line 1, ";
+        if (strncmp(error->message, one_line, strlen(one_line)) == 0)
+            memmove(error->message + strlen("bad JSON at "), error->message + strlen(one_line),
+                    strlen(error->message + strlen(one_line)) + 1);
         return false;
+    }
     return collect(&in, text, length) && check(&in) && read_identity(&in, aggregate_type) &&
            read_time(&in) && read_schema_version(&in) && read_data(&in) &&
            read_metadata(&in, text, length);

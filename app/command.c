@@ -223,9 +223,13 @@ static bool check_complete(const weir_arguments *arguments, weir_error *error)
             return weir_fail(error, WEIR_FATE_CONFIG, "'weir %s' has no option --%s", command->name,
                              name);
     }
-    if (arguments->word_count < (size_t)command->least)
-        return weir_fail(error, WEIR_FATE_CONFIG, "missing argument\nUsage: weir %s %s",
-                         command->name, command->arguments);
+    if (arguments->word_count < (size_t)command->least) {
+        const char *missing = command->arguments;
+        for (size_t i = 0; i < arguments->word_count; i++)
+            missing += strcspn(missing, " ") + 1;
+        return weir_fail(error, WEIR_FATE_CONFIG, "missing argument %.*s\nUsage: weir %s %s",
+                         (int)strcspn(missing, " "), missing, command->name, command->arguments);
+    }
     return true;
 }
 

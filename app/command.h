@@ -18,7 +18,12 @@ typedef struct weir_session {
 typedef enum weir_needs {
     WEIR_NEEDS_NOTHING = 0,
     WEIR_NEEDS_CONFIG = 1,
-    WEIR_NEEDS_LOG = 2, /* a daemon: its failure is a log line, not a message */
+    WEIR_NEEDS_LOG = 2,   /* a daemon: its failure is a log line, not a message */
+    WEIR_AS_APPENDER = 4, /* the roles that permit it, for who lacks them */
+    WEIR_AS_READER = 8,
+    WEIR_AS_RELAY = 16,
+    WEIR_AS_PROJECTOR = 32,
+    WEIR_AS_CREATOR = 64, /* no role: CREATE on the database */
 } weir_needs;
 
 #define WEIR_FORMATS(table, json, jsonl)                                                           \

@@ -38,7 +38,7 @@ const weir_option weir_format_option[] = {
 };
 
 static const weir_option append_options[] = {
-    PRESET("expect", "VERSION", "any", "version the aggregate must have: N, any, exists, none"),
+    PRESET("expect", "VERSION", "any", "version it must have: N, any, exists (or -1), none (or 0)"),
     TEXT("type", "EVENT", "event type, such as user.created"),
     TEXT("data", "JSON", "the event's data: JSON, @FILE, or - for stdin"),
     TEXT("metadata", "JSON", "a JSON object, @FILE, or - for stdin"),
@@ -116,7 +116,7 @@ const weir_command weir_commands[] = {
      "somebody with more rights must run goes to stdout.",
      "  weir migrate\n"
      "  weir migrate | psql --username postgres shop\n",
-     NULL, NULL, 0, 0, 0, WEIR_NEEDS_CONFIG, weir_verb_migrate},
+     NULL, NULL, 0, 0, 0, WEIR_NEEDS_CONFIG | WEIR_AS_CREATOR, weir_verb_migrate},
 
     {"append", "TYPE ID", "append events to one aggregate",
      "Appends one event from options, or several from a JSON array on stdin, and prints the\n"
@@ -125,8 +125,9 @@ const weir_command weir_commands[] = {
      "  weir append user u-1 --expect none --type user.created --data '{\"name\":\"Ann\"}'\n"
      "  weir append user u-1 --expect 1 --type user.renamed --data @renamed.json\n"
      "  echo '[{\"type\":\"user.left\",\"data\":{}}]' | weir append user u-1 --stdin\n",
-     EXITS_FAILED ", 3 the version is not as expected", append_options, 0, 2, 2, WEIR_NEEDS_CONFIG,
-     weir_verb_append},
+     "1 failed, 2 usage, configuration or an event that the store refuses, 3 the version is\n"
+     "not as expected, or ids that are stored already",
+     append_options, 0, 2, 2, WEIR_NEEDS_CONFIG | WEIR_AS_APPENDER, weir_verb_append},
 
     {"import", "FILE", "import a CloudEvents log",
      "Imports CloudEvents 1.0, one JSON object a line, in order; - reads stdin. subject is the\n"
@@ -138,7 +139,8 @@ const weir_command weir_commands[] = {
      "  zcat log.gz | weir import - --aggregate-type order\n",
      "1 failed (which line and why; what came before its batch stays), 2 usage or configuration,\n"
      "3 no such file",
-     import_options, WEIR_FORMATS_ALL, 1, 1, WEIR_NEEDS_CONFIG, weir_verb_import},
+     import_options, WEIR_FORMATS_ALL, 1, 1, WEIR_NEEDS_CONFIG | WEIR_AS_APPENDER | WEIR_AS_READER,
+     weir_verb_import},
 
     {"export", "", "write all events as a CloudEvents log",
      "Writes all events, in position order, as CloudEvents 1.0 JSON Lines, up to what is "
@@ -146,7 +148,7 @@ const weir_command weir_commands[] = {
      "when it starts. Importing them into another store gives the same events there.",
      "  weir export > all.jsonl\n"
      "  weir export --type user --after 4711 | gzip > users.gz\n",
-     NULL, export_options, 0, 0, 0, WEIR_NEEDS_CONFIG, weir_verb_export},
+     NULL, export_options, 0, 0, 0, WEIR_NEEDS_CONFIG | WEIR_AS_READER, weir_verb_export},
 
     {"read", "[TYPE ID]", "show the events of one aggregate, or all",
      "Shows the events of one aggregate by version, or all events by position. A table shows the\n"
@@ -154,55 +156,62 @@ const weir_command weir_commands[] = {
      "  weir read user u-1\n"
      "  weir read user u-1 --backwards --limit 1 -o json\n"
      "  weir read --type user --after 4711 --limit 100 -o jsonl\n",
-     EXITS_FAILED ", 3 no such aggregate", read_options, WEIR_FORMATS_ALL, 0, 2, WEIR_NEEDS_CONFIG,
-     weir_verb_read},
+     EXITS_FAILED ", 3 no such aggregate", read_options, WEIR_FORMATS_ALL, 0, 2,
+     WEIR_NEEDS_CONFIG | WEIR_AS_READER, weir_verb_read},
 
     {"tail", "", "follow events as they are committed",
      "Shows events as they are committed, in position order and without ever missing one, until\n"
      "it is interrupted. A store that goes away is waited for.",
      "  weir tail\n"
      "  weir tail --type user --from-start -o jsonl\n",
-     NULL, tail_options, WEIR_FORMATS(1u, 0u, 1u), 0, 0, WEIR_NEEDS_CONFIG, weir_verb_tail},
+     NULL, tail_options, WEIR_FORMATS(1u, 0u, 1u), 0, 0, WEIR_NEEDS_CONFIG | WEIR_AS_READER,
+     weir_verb_tail},
 
     {"stream", "", "look at aggregates", "Lists aggregates, or shows one in numbers.", NULL, NULL,
      NULL, 0, 0, 0, WEIR_NEEDS_NOTHING, NULL},
     {"stream list", "", "list aggregates", "Lists aggregates by type and id, with their versions.",
      "  weir stream list --type user --limit 20\n", NULL, stream_list_options, WEIR_FORMATS_ALL, 0,
-     0, WEIR_NEEDS_CONFIG, weir_verb_stream_list},
+     0, WEIR_NEEDS_CONFIG | WEIR_AS_READER, weir_verb_stream_list},
     {"stream show", "TYPE ID", "show one aggregate in numbers",
      "Shows version, events, bytes of data, first and last time and position, and event types.",
      "  weir stream show user u-1 -o json\n", EXITS_FAILED ", 3 no such aggregate", NULL,
-     WEIR_FORMATS_ALL, 2, 2, WEIR_NEEDS_CONFIG, weir_verb_stream_show},
+     WEIR_FORMATS_ALL, 2, 2, WEIR_NEEDS_CONFIG | WEIR_AS_READER, weir_verb_stream_show},
 
     {"relay", "", "publish committed events to Kafka",
      "Publishes every committed event to its aggregate type's topic, in order, until SIGTERM or\n"
      "SIGINT, then stops cleanly; a second signal ends it at once. Of several relays of one name\n"
-     "one is active, the others stand by. A store or broker that goes away is waited for.",
+     "one is active, the others stand by. A store or broker that is away is waited for, for ever,\n"
+     "with --once too: then use `timeout`.",
      "  weir relay\n"
      "  weir relay --once\n",
-     NULL, relay_options, 0, 0, 0, WEIR_NEEDS_CONFIG | WEIR_NEEDS_LOG, weir_verb_relay},
+     NULL, relay_options, 0, 0, 0, WEIR_NEEDS_CONFIG | WEIR_NEEDS_LOG | WEIR_AS_RELAY,
+     weir_verb_relay},
     {"relay status", "", "show how far the relay is",
      "Shows every relay's cursor, how many events it is behind, who holds it, and which open\n"
-     "transactions hold readers of all events back.",
-     "  weir relay status\n", NULL, NULL, WEIR_FORMATS(1u, 1u, 0u), 0, 0, WEIR_NEEDS_CONFIG,
-     weir_verb_relay_status},
+     "transactions hold readers of all events back. State: running; stopped (cleanly); lost, when\n"
+     "nothing was heard of it for 10 s and it did not stop cleanly: killed, or cut off.",
+     "  weir relay status\n", NULL, NULL, WEIR_FORMATS(1u, 1u, 0u), 0, 0,
+     WEIR_NEEDS_CONFIG | WEIR_AS_READER, weir_verb_relay_status},
 
     {"run", "[NAME]...", "apply events to projections",
      "Runs the projections of the configuration, or those named, until SIGTERM or SIGINT. All\n"
      "statements are checked before anything starts. A projection that cannot go on stops itself\n"
-     "and says why; the others go on.",
+     "and says why; the others go on. A store or broker that is away is waited for, for ever, "
+     "with\n"
+     "--once too: then use `timeout`.",
      "  weir run\n"
      "  weir run user_list --once\n",
      "1 failed (all stopped themselves; with --once: any), 2 usage, configuration or a refused\n"
      "projection, 3 no projection of that name",
-     run_options, 0, 0, -1, WEIR_NEEDS_CONFIG | WEIR_NEEDS_LOG, weir_verb_run},
+     run_options, 0, 0, -1, WEIR_NEEDS_CONFIG | WEIR_NEEDS_LOG | WEIR_AS_PROJECTOR, weir_verb_run},
 
     {"serve", "", "relay, run and admin listener in one process",
      "Runs the relay, every projection and the admin listener (admin.listen): /metrics, /healthz,\n"
      "/readyz and /version. Ends on SIGTERM or SIGINT, or when the relay fails for good.",
      "  weir serve\n"
      "  weir serve --set admin.listen=127.0.0.1:0\n",
-     NULL, NULL, 0, 0, 0, WEIR_NEEDS_CONFIG | WEIR_NEEDS_LOG, weir_verb_serve},
+     NULL, NULL, 0, 0, 0, WEIR_NEEDS_CONFIG | WEIR_NEEDS_LOG | WEIR_AS_RELAY | WEIR_AS_PROJECTOR,
+     weir_verb_serve},
 
     {"projection", "", "look at projections", "Lists projections, or shows how far they are.", NULL,
      NULL, NULL, 0, 0, 0, WEIR_NEEDS_NOTHING, NULL},
@@ -212,13 +221,15 @@ const weir_command weir_commands[] = {
      weir_verb_projection_list},
     {"projection status", "[NAME]...", "show how far projections are",
      "Shows generation, state, events applied and lag, in events (not read yet and not relayed\n"
-     "yet) and in seconds (age of the oldest event not applied). A projection is running unless "
-     "it\n"
-     "stopped itself.",
+     "yet) and in seconds (age of the oldest event not applied). State:\n"
+     "  running      a process that applies it is connected to the store\n"
+     "  not running  none is: start `weir run` or `weir serve`\n"
+     "  stopped      it stopped itself, see WHY; the next start goes on at that very event\n"
+     "  not started  it has never run",
      "  weir projection status\n"
      "  weir projection status user_list --max-lag 30s\n",
      "1 failed, or beyond --max-lag, 2 usage or configuration, 3 no projection of that name",
-     projection_status_options, WEIR_FORMATS_ALL, 0, -1, WEIR_NEEDS_CONFIG,
+     projection_status_options, WEIR_FORMATS_ALL, 0, -1, WEIR_NEEDS_CONFIG | WEIR_AS_READER,
      weir_verb_projection_status},
 
     {"topic", "", "look at topics", "Shows which topics there are.", NULL, NULL, NULL, 0, 0, 0,
@@ -226,7 +237,7 @@ const weir_command weir_commands[] = {
     {"topic list", "", "list the topic of every aggregate type",
      "Lists the recorded topics and partition counts; a partition is murmur2(aggregate id) mod\n"
      "that count.",
-     "  weir topic list\n", NULL, NULL, WEIR_FORMATS_ALL, 0, 0, WEIR_NEEDS_CONFIG,
+     "  weir topic list\n", NULL, NULL, WEIR_FORMATS_ALL, 0, 0, WEIR_NEEDS_CONFIG | WEIR_AS_READER,
      weir_verb_topic_list},
 
     {"config", "", "look at the configuration", "Shows, checks or documents the configuration.",
@@ -235,8 +246,8 @@ const weir_command weir_commands[] = {
      "Shows every setting with its value and where that came from; secrets are redacted.",
      "  weir config show\n", NULL, NULL, 0, 0, 0, WEIR_NEEDS_CONFIG, weir_verb_config_show},
     {"config check", "", "check the configuration and what it names",
-     "Checks the configuration, the librdkafka properties and the projection files. Nothing is\n"
-     "connected.",
+     "Checks the configuration, the librdkafka properties and the projection files, and names the\n"
+     "file that it read. Nothing is connected.",
      "  weir config check --config weir.yaml\n", NULL, NULL, 0, 0, 0, WEIR_NEEDS_CONFIG,
      weir_verb_config_check},
     {"config reference", "", "write the reference of all settings",

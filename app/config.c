@@ -37,6 +37,8 @@ bool weir_verb_config_check(weir_session *session, weir_error *error)
         !weir_projections_load(session->config, &projections, error))
         return false;
     weir_projections_free(&projections);
-    weir_output_text(&session->output, "ok\n");
+    const char *file = weir_config_file(session->config);
+    weir_output_format(&session->output, "ok: %s\n",
+                       file ? file : "no file, only defaults and the environment");
     return true;
 }

@@ -14,9 +14,10 @@ bool weir_verb_migrate(weir_session *session, weir_error *error)
     if (ok && applied > 0)
         fprintf(stderr, "applied %d migration%s\n", applied, applied == 1 ? "" : "s");
     else if (ok)
-        fprintf(stderr, "nothing to do: the store is up to date\n");
+        fprintf(stderr, "the store is up to date\n");
     if (ok && statements.length > 0) {
-        fprintf(stderr, "left to do for somebody with more rights:\n");
+        fprintf(stderr, "left to do, by somebody who may: run this SQL (weir migrate | psql …); "
+                        "until then the\nstore works for this user, without the roles\n");
         weir_output_bytes(&session->output, statements.data, statements.length);
     }
     weir_buffer_free(&statements);

@@ -16,6 +16,15 @@ bool weir_verb_relay(weir_session *session, weir_error *error)
     return ok;
 }
 
+/* A running relay is heard of every two seconds, however idle it is. */
+#define LOST_SECONDS 10
+
+static const char *state_of(bool clean, const char *age)
+{
+    double seconds = age ? strtod(age, NULL) : LOST_SECONDS;
+    return clean ? "stopped" : seconds < LOST_SECONDS ? "running" : "lost";
+}
+
 static void write_relays(weir_session *session, const weir_result *relays, int64_t horizon)
 {
     static const weir_column columns[] = {{"relay", "RELAY", false},
@@ -24,7 +33,7 @@ static void write_relays(weir_session *session, const weir_result *relays, int64
                                           {"horizon", "HORIZON", true},
                                           {"behind", "EVENTS BEHIND", true},
                                           {"published", "PUBLISHED", true},
-                                          {"clean", "STOPPED CLEANLY", false},
+                                          {"state", "STATE", false},
                                           {"holder", "HOLDER", false},
                                           {"heartbeat_age_seconds", "HEARTBEAT AGE", true},
                                           {0}};
@@ -37,7 +46,7 @@ static void write_relays(weir_session *session, const weir_result *relays, int64
         weir_table_number(table, horizon);
         weir_table_number(table, weir_result_integer(relays, row, 3));
         weir_table_number(table, weir_result_integer(relays, row, 4));
-        weir_table_bool(table, weir_result_bool(relays, row, 5));
+        weir_table_text(table, state_of(weir_result_bool(relays, row, 5), age));
         weir_table_text(table, weir_result_value(relays, row, 6));
         if (age)
             weir_table_decimal(table, strtod(age, NULL), 3);

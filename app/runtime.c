@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "app/session.h"
 #include "base/suggest.h"
 
 static weir_projection *find(const weir_runtime *runtime, const char *name, weir_error *error)
@@ -77,6 +78,7 @@ bool weir_runtime_check(weir_runtime *runtime, weir_error *error)
     while (!check_all(runtime, error)) {
         if (error->fate != WEIR_FATE_RETRY)
             return false;
+        weir_session_explain_config(runtime->config, error);
         if (backoff.attempts == 0)
             WEIR_WARN("part", "run", "waiting for the store", WEIR_TEXT("why", error->message));
         if (weir_stop_wait(runtime->stop, weir_backoff_next(&backoff)))

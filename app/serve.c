@@ -3,7 +3,7 @@
  * Order: what can be refused (address, files, statements) is refused before anything runs, but the
  * listener is up from the start, so that probes see a store that does not answer. A relay that
  * fails for good ends the process, since nothing would be published any more; a subscription that
- * stops itself does not, and shows in /healthz. */
+ * stops itself does not, and shows in /readyz. */
 #include "app/serve_int.h"
 #include "app/verbs.h"
 

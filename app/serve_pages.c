@@ -1,7 +1,8 @@
 /* The admin pages of `weir serve`: /metrics, /healthz, /readyz, /version.
  *
  * Health is progress, not mere life: a part is healthy if it moved or was caught up within
- * PROGRESS_US. Readiness is whether every part is connected and has its share of the work. */
+ * PROGRESS_US. A subscription that stopped itself is not unhealthy: a restart would not cure it.
+ * Readiness is whether every part runs, is connected and has its share of the work. */
 #include "app/serve_int.h"
 
 #include <string.h>
@@ -49,7 +50,7 @@ static part part_of_subscription(const weir_serve *serve, const weir_member *mem
     part subscription = {.kind = "subscription",
                          .name = weir_subscription_name(member->subscription)};
     subscription.idle_us = idle_since(serve, health.progress_us);
-    subscription.healthy = !health.stopped && subscription.idle_us < PROGRESS_US;
+    subscription.healthy = health.stopped || subscription.idle_us < PROGRESS_US;
     subscription.ready = !health.stopped && health.store_up && health.kafka_up && health.assigned;
     subscription.why = health.stopped          ? "it stopped itself"
                        : !health.store_up      ? "the store is not reachable"

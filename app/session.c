@@ -51,6 +51,56 @@ int weir_exit_code(const weir_error *error)
     return 1;
 }
 
+/* add appends a line to the message. */
+static void add(weir_error *error, const char *line)
+{
+    size_t length = strlen(error->message);
+    snprintf(error->message + length, sizeof error->message - length, "\n%s", line);
+}
+
+/* explain_rights names the roles that the command's user lacks. */
+static void explain_rights(const weir_session *session, weir_error *error)
+{
+    static const struct {
+        int as;
+        const char *role;
+    } roles[] = {{WEIR_AS_APPENDER, "appender"},
+                 {WEIR_AS_READER, "reader"},
+                 {WEIR_AS_RELAY, "relay"},
+                 {WEIR_AS_PROJECTOR, "projector"}};
+    const char *schema = weir_config_text(session->config, "store.schema");
+    int needs = session->arguments.command->needs;
+    weir_buffer names = WEIR_BUFFER(1024);
+    for (size_t i = 0; i < sizeof roles / sizeof *roles; i++)
+        if (needs & roles[i].as)
+            weir_buffer_format(&names, "%s%s_%s", names.length ? ", " : "", schema, roles[i].role);
+    char *line =
+        names.length
+            ? weir_format("the user lacks the role %s: GRANT %s TO …", names.data, names.data)
+            : weir_format("the user lacks the right to create: GRANT CREATE ON DATABASE … TO …");
+    if (names.length || needs & WEIR_AS_CREATOR)
+        add(error, line);
+    free(line);
+    weir_buffer_free(&names);
+}
+
+void weir_session_explain_config(const weir_config *config, weir_error *error)
+{
+    bool unreachable = error->fate == WEIR_FATE_RETRY && !error->sqlstate[0] && !error->kafka_code;
+    if (unreachable && !weir_config_file(config) && !*weir_config_text(config, "store.conninfo"))
+        add(error, "no weir.yaml here and store.conninfo is not set (--config, $WEIR_CONFIG)");
+}
+
+/* explain adds the way out to an error that has a usual one. */
+static void explain(const weir_session *session, weir_error *error)
+{
+    if (!session->config)
+        return;
+    if (strcmp(error->sqlstate, "42501") == 0)
+        explain_rights(session, error);
+    weir_session_explain_config(session->config, error);
+}
+
 static void report(const weir_arguments *arguments, const weir_error *error)
 {
     const weir_command *command = arguments->command;
@@ -91,9 +141,12 @@ static bool load(weir_session *session, weir_error *error)
         weir_config_load(weir_arguments_text(arguments, "config"), overrides, count, error);
     free(level);
     free(overrides);
-    if (session->config)
-        setup_log(session->config);
-    return session->config != NULL;
+    if (!session->config)
+        return false;
+    setup_log(session->config);
+    return weir_conninfo_check(weir_config_text(session->config, "store.conninfo"), error) ||
+           weir_error_prefix(error, "%s: store.conninfo",
+                             weir_config_source(session->config, "store.conninfo"));
 }
 
 static weir_shape shape_of(const weir_arguments *arguments)
@@ -137,12 +190,16 @@ int weir_session_run(weir_arguments *arguments)
         weir_help_write(&session.output, arguments);
     else if (ok)
         ok = run(&session, &error);
+    if (!ok && error.code == WEIR_NOT_FOUND) /* not even the head of an empty table */
+        weir_buffer_clear(&session.output.pending);
     if (!weir_output_flush(&session.output, &written) && (ok || written.code == WEIR_OK)) {
         error = written;
         ok = false;
     }
-    if (!ok)
+    if (!ok) {
+        explain(&session, &error);
         report(arguments, &error);
+    }
     signal(SIGINT, SIG_DFL); /* the stop is about to go */
     signal(SIGTERM, SIG_DFL);
     weir_stop_close(&session.stop);

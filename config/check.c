@@ -75,9 +75,50 @@ static bool check_names(const weir_config *config, weir_error *error)
     return true;
 }
 
+/* is_broker: [PROTOCOL://]HOST[:PORT], HOST possibly a bracketed IPv6 address. */
+static bool is_broker(const char *text, size_t length)
+{
+    char broker[300], *at = broker;
+    if (length == 0 || length >= sizeof broker)
+        return false;
+    memcpy(broker, text, length);
+    broker[length] = '\0';
+    char *scheme = strstr(broker, "://");
+    if (scheme)
+        at = scheme + 3;
+    size_t host = at[0] == '[' ? strcspn(at, "]") + 1 : strcspn(at, ":");
+    if (at[0] == '[' ? host < 3 || host > strlen(at) : host == 0)
+        return false;
+    if (strcspn(at, " \t/@=;") < strlen(at))
+        return false;
+    if (!at[host])
+        return true;
+    size_t digits = strspn(at + host + 1, "0123456789");
+    int port = atoi(at + host + 1);
+    return at[host] == ':' && digits >= 1 && digits <= 5 && !at[host + 1 + digits] && port > 0 &&
+           port <= 65535;
+}
+
+static bool check_brokers(const weir_config *config, weir_error *error)
+{
+    const char *at = weir_config_text(config, "kafka.brokers");
+    for (;; at++) {
+        at += strspn(at, " \t");
+        size_t length = strcspn(at, ","), trimmed = length;
+        while (trimmed > 0 && isspace((unsigned char)at[trimmed - 1]))
+            trimmed--;
+        if (!is_broker(at, trimmed))
+            return refuse(config, "kafka.brokers", "must be host:port, several separated by commas",
+                          error);
+        at += length;
+        if (!*at)
+            return true;
+    }
+}
+
 bool weir_config_check(const weir_config *config, weir_error *error)
 {
     return check_schema(config, error) && check_names(config, error) &&
-           check_prefix(config, error) && check_topic_format(config, error) &&
-           check_listen(config, error);
+           check_brokers(config, error) && check_prefix(config, error) &&
+           check_topic_format(config, error) && check_listen(config, error);
 }

@@ -248,6 +248,11 @@ const char *weir_config_source(const weir_config *config, const char *name)
     return source ? source : "default";
 }
 
+const char *weir_config_file(const weir_config *config)
+{
+    return config->path;
+}
+
 const char *weir_config_directory(const weir_config *config)
 {
     return config->directory;

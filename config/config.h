@@ -66,6 +66,9 @@ const char *weir_config_subscription_name(const weir_config *config, size_t inde
  */
 const char *weir_config_source(const weir_config *config, const char *name);
 
+/* weir_config_file is the file that was read, as it was named; NULL: there is none. */
+const char *weir_config_file(const weir_config *config);
+
 /* weir_config_directory is the folder that relative paths in the config are relative to. */
 const char *weir_config_directory(const weir_config *config);
 
