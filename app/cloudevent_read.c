@@ -185,16 +185,6 @@ static bool read_schema_version(line *in)
     return true;
 }
 
-/* is_json: as weir.append decides it, …/json or …+json before any parameters. */
-static bool is_json(const char *content_type)
-{
-    size_t length = strcspn(content_type, ";");
-    while (length > 0 && content_type[length - 1] == ' ')
-        length--;
-    return length > 5 && strncasecmp(content_type + length - 4, "json", 4) == 0 &&
-           (content_type[length - 5] == '/' || content_type[length - 5] == '+');
-}
-
 static bool read_base64(line *in)
 {
     const char *text = in->texts[DATA_BASE64];
@@ -224,7 +214,7 @@ static bool read_data(line *in)
         data = (weir_slice){"null", 4};
     event->data = data.text;
     event->data_length = data.length;
-    if (!event->content_type || is_json(event->content_type))
+    if (!event->content_type || weir_is_json(event->content_type))
         return true;
     if (data.text[0] != '"')
         return refuse(in, "of another content type than JSON must be a text, or data_base64", DATA);

@@ -155,19 +155,9 @@ static bool read_metadata(const weir_fields *fields, weir_arena *arena, weir_buf
     return event->metadata || fail_full(error);
 }
 
-/* A media type is JSON when its subtype is json or ends in +json, whatever parameters follow. */
-static bool is_json(const char *content_type)
-{
-    size_t length = strcspn(content_type, ";");
-    while (length > 0 && content_type[length - 1] == ' ')
-        length--;
-    return length > 5 && strncasecmp(content_type + length - 4, "json", 4) == 0 &&
-           (content_type[length - 5] == '/' || content_type[length - 5] == '+');
-}
-
 static bool read_data(weir_payload payload, weir_arena *arena, weir_event *event, weir_error *error)
 {
-    event->binary = !is_json(event->content_type);
+    event->binary = !weir_is_json(event->content_type);
     if (!event->binary && payload.length == 0)
         return weir_fail(error, WEIR_FATE_POISON, "the message has no data");
     event->data = weir_arena_copy(arena, payload.bytes, payload.length);

@@ -2,7 +2,19 @@
  * numeric) or silently fold (duplicate keys) is refused here, before anything is sent. */
 #include <jansson.h>
 
+#include <string.h>
+#include <strings.h>
+
 #include "store/store.h"
+
+bool weir_is_json(const char *content_type)
+{
+    size_t length = strcspn(content_type, ";");
+    while (length > 0 && content_type[length - 1] == ' ')
+        length--;
+    return length > 5 && strncasecmp(content_type + length - 4, "json", 4) == 0 &&
+           (content_type[length - 5] == '/' || content_type[length - 5] == '+');
+}
 
 bool weir_json_check(const char *json, size_t length, weir_error *error)
 {

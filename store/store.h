@@ -116,6 +116,10 @@ WEIR_MUST_USE bool weir_store_streams(weir_store *store, const char *aggregate_t
 WEIR_MUST_USE bool weir_store_migrate(const weir_config *config, weir_stop *stop, int *applied,
                                       weir_buffer *statements, weir_error *error);
 
+/* weir_is_json: a media type whose content is JSON, as weir.append decides it: …/json or …+json,
+ * before any parameters. */
+bool weir_is_json(const char *content_type);
+
 /* weir_json_check refuses what PostgreSQL's jsonb refuses or silently folds: bad syntax, duplicate
  * keys, \u0000, invalid UTF-8, numbers out of range. POISON, with line and column. */
 WEIR_MUST_USE bool weir_json_check(const char *json, size_t length, weir_error *error);
