@@ -4,7 +4,6 @@
  * them, then metadata. Data keeps its exact text: it is a slice of the line. */
 #include <stdio.h>
 #include <string.h>
-#include <strings.h>
 
 #include "app/base64.h"
 #include "app/cloudevent.h"

@@ -8,7 +8,6 @@
 #include "consumer/decode_int.h"
 
 #include <string.h>
-#include <strings.h>
 
 #define FIELD_NAME(name, text) {text, sizeof(text) - 1},
 static const struct {
