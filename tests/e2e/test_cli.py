@@ -75,6 +75,7 @@ def test_a_relay_tells_whether_it_runs(shop):
     shop.weir("migrate")
     relay = shop.start("relay")
     wait_until(lambda: state() == "running", 20, "it runs")
+    relay.wait_for_log("publishing")  # before that it knows nothing that it could call clean
     assert relay.stop() == 0 and state() == "stopped"
     shop.sql("UPDATE weir.relays SET clean = false, heartbeat_at = now() - interval '1 minute'")
     assert state() == "lost"
