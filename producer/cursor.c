@@ -15,12 +15,6 @@ typedef struct changes {
     weir_array topics, partitions, positions, offsets;
 } changes;
 
-weir_param weir_relay_number(int64_t value, char text[24])
-{
-    snprintf(text, 24, "%" PRId64, value);
-    return WEIR_PARAM_TEXT(text);
-}
-
 static void collect(const weir_relay_topics *topics, changes *all)
 {
     weir_array_begin(&all->topics, WEIR_PG_TEXT);
@@ -52,9 +46,9 @@ static bool write_cursor(weir_relay *relay, bool clean, changes *all, bool *led,
 {
     char numbers[3][24];
     weir_param params[] = {WEIR_PARAM_TEXT(relay->name),
-                           weir_relay_number(relay->epoch, numbers[0]),
-                           weir_relay_number(weir_ring_cursor(relay->ring), numbers[1]),
-                           weir_relay_number(relay->unsaved_events, numbers[2]),
+                           weir_param_integer(relay->epoch, numbers[0]),
+                           weir_param_integer(weir_ring_cursor(relay->ring), numbers[1]),
+                           weir_param_integer(relay->unsaved_events, numbers[2]),
                            WEIR_PARAM_TEXT(clean ? "true" : "false"),
                            weir_array_param(&all->topics),
                            weir_array_param(&all->partitions),

@@ -28,7 +28,7 @@ bool weir_relay_connect(weir_relay *relay, weir_error *error)
 static bool try_lock(weir_relay *relay, weir_error *error)
 {
     char number[24];
-    weir_param params[] = {weir_relay_number(weir_store_number(relay->store), number),
+    weir_param params[] = {weir_param_integer(weir_store_number(relay->store), number),
                            WEIR_PARAM_TEXT(relay->name)};
     weir_result *result =
         weir_connection_query(weir_store_connection(relay->store), "relay_lock", params, 2, error);
@@ -52,7 +52,7 @@ static bool wait_for_turn(weir_relay *relay, weir_error *error)
 static bool resume(weir_relay *relay, bool *resumed, weir_error *error)
 {
     char number[24];
-    weir_param params[] = {WEIR_PARAM_TEXT(relay->name), weir_relay_number(relay->epoch, number)};
+    weir_param params[] = {WEIR_PARAM_TEXT(relay->name), weir_param_integer(relay->epoch, number)};
     weir_result *result = weir_connection_query(weir_store_connection(relay->store), "relay_resume",
                                                 params, 2, error);
     if (!result)

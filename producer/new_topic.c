@@ -9,7 +9,7 @@ static bool record(weir_relay *relay, const char *aggregate_type, const char *na
 {
     char number[24];
     weir_param params[] = {WEIR_PARAM_TEXT(aggregate_type), WEIR_PARAM_TEXT(name),
-                           weir_relay_number(partitions, number)};
+                           weir_param_integer(partitions, number)};
     weir_result *result = weir_connection_query(weir_store_connection(relay->store), "topic_record",
                                                 params, 3, error);
     weir_result_free(result);

@@ -124,7 +124,4 @@ WEIR_MUST_USE bool weir_relay_ensure_topic(weir_relay *relay, const char *aggreg
 WEIR_MUST_USE bool weir_relay_find_tails(weir_relay *relay, weir_tail_reader *reader, size_t first,
                                          size_t count, bool settle, weir_error *error);
 
-/* weir_relay_number renders a statement parameter. */
-weir_param weir_relay_number(int64_t value, char text[24]);
-
 #endif

@@ -12,8 +12,6 @@
 
 #include "projections/handler_int.h"
 
-#define POSTGRES_EPOCH_US 946684800000000 /* 2000-01-01 in microseconds since 1970 */
-
 static bool fail_full(weir_error *error)
 {
     return weir_fail(error, WEIR_FATE_RETRY, "the batch does not fit its memory");
@@ -38,8 +36,8 @@ static const weir_param *one_event(const weir_event *event, weir_arena *arena)
         return NULL;
     s->position = (int64_t)htobe64((uint64_t)event->position);
     s->version = (int64_t)htobe64((uint64_t)event->version);
-    s->time = (int64_t)htobe64((uint64_t)(event->time_us - POSTGRES_EPOCH_US));
-    s->recorded_at = (int64_t)htobe64((uint64_t)(event->recorded_at_us - POSTGRES_EPOCH_US));
+    s->time = (int64_t)htobe64((uint64_t)(event->time_us - WEIR_PG_EPOCH_US));
+    s->recorded_at = (int64_t)htobe64((uint64_t)(event->recorded_at_us - WEIR_PG_EPOCH_US));
     s->schema_version = (int32_t)htonl((uint32_t)event->schema_version);
     const weir_param values[WEIR_EVENT_COLUMNS] = {
         binary(&s->position, 8),

@@ -2,11 +2,11 @@
  * pipeline, so that they are one transaction. Every event gets its id here, so that a call repeated
  * after a lost answer is absorbed. */
 #include <inttypes.h>
-#include <openssl/evp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/base64.h"
 #include "store/store_int.h"
 
 #define CALL_LIMIT ((size_t)256 * 1024 * 1024)
@@ -39,10 +39,9 @@ static void text_member(weir_buffer *out, const char *name, const char *value)
 
 static void base64_member(weir_buffer *out, const char *data, size_t length)
 {
-    unsigned char *text = weir_malloc(length / 3 * 4 + 8);
-    EVP_EncodeBlock(text, (const unsigned char *)data, (int)length);
-    text_member(out, "data_base64", (const char *)text);
-    free(text);
+    weir_buffer_text(out, ",\"data_base64\":\"");
+    weir_base64_encode(out, data, length);
+    weir_buffer_char(out, '"');
 }
 
 static void encode_event(weir_buffer *out, const weir_new_event *event)

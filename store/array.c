@@ -1,12 +1,14 @@
-/* One-dimensional arrays in PostgreSQL's binary format: a header of dimensions, null flag, element
- * type, length and lower bound; then every element behind its length (-1: null).
+/* Parameters. Integers go as texts. One-dimensional arrays go in PostgreSQL's binary format: a
+ * header of dimensions, null flag, element type, length and lower bound; then every element behind
+ * its length (-1: null).
  * Source: array_recv() in src/backend/utils/adt/arrayfuncs.c. */
 #include <arpa/inet.h>
+#include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "store/connection.h"
 
-#define POSTGRES_EPOCH_US 946684800000000 /* 2000-01-01 in microseconds since 1970 */
 #define COUNT_OFFSET 12
 
 void weir_array_begin(weir_array *array, weir_pg_type type)
@@ -66,7 +68,7 @@ void weir_array_uuid(weir_array *array, const weir_uuid *id)
 
 void weir_array_time(weir_array *array, int64_t time_us)
 {
-    weir_array_int64(array, time_us - POSTGRES_EPOCH_US);
+    weir_array_int64(array, time_us - WEIR_PG_EPOCH_US);
 }
 
 weir_param weir_array_param(weir_array *array)
@@ -80,4 +82,10 @@ weir_param weir_array_param(weir_array *array)
 void weir_array_free(weir_array *array)
 {
     weir_buffer_free(&array->bytes);
+}
+
+weir_param weir_param_integer(int64_t value, char text[24])
+{
+    snprintf(text, 24, "%" PRId64, value);
+    return WEIR_PARAM_TEXT(text);
 }

@@ -106,14 +106,17 @@ WEIR_MUST_USE bool weir_connection_stream(weir_connection *connection, const cha
 
 /* Results. Rows and columns count from 0. A value is NUL-terminated; NULL for SQL NULL. */
 int weir_result_rows(const weir_result *result);
-int weir_result_columns(const weir_result *result);
-const char *weir_result_name(const weir_result *result, int column);
 const char *weir_result_value(const weir_result *result, int row, int column);
 size_t weir_result_length(const weir_result *result, int row, int column);
 int64_t weir_result_integer(const weir_result *result, int row, int column); /* 0 for NULL */
 bool weir_result_bool(const weir_result *result, int row, int column);
-int64_t weir_result_affected(const weir_result *result); /* rows of INSERT, UPDATE, DELETE */
 void weir_result_free(weir_result *result);
+
+/* weir_param_integer renders a text parameter into text. */
+weir_param weir_param_integer(int64_t value, char text[24]);
+
+/* PostgreSQL's timestamps count microseconds from here: 2000-01-01, in microseconds since 1970. */
+#define WEIR_PG_EPOCH_US 946684800000000
 
 /* Binary parameters, appended to a buffer which must outlive the call; then weir_param_binary over
  * the bytes. An array is begun with its element type and closed by the number of elements added. */

@@ -14,16 +14,6 @@ int weir_result_rows(const weir_result *result)
     return PQntuples(pg(result));
 }
 
-int weir_result_columns(const weir_result *result)
-{
-    return PQnfields(pg(result));
-}
-
-const char *weir_result_name(const weir_result *result, int column)
-{
-    return PQfname(pg(result), column);
-}
-
 const char *weir_result_value(const weir_result *result, int row, int column)
 {
     return PQgetisnull(pg(result), row, column) ? NULL : PQgetvalue(pg(result), row, column);
@@ -56,12 +46,6 @@ bool weir_result_bool(const weir_result *result, int row, int column)
 {
     const char *value = weir_result_value(result, row, column);
     return value && (PQfformat(pg(result), column) == 1 ? value[0] != 0 : value[0] == 't');
-}
-
-int64_t weir_result_affected(const weir_result *result)
-{
-    /* PQcmdTuples takes a non-const pointer but changes nothing. */
-    return strtoll(PQcmdTuples((PGresult *)(uintptr_t)result), NULL, 10);
 }
 
 void weir_result_free(weir_result *result)

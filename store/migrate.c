@@ -160,7 +160,7 @@ static bool begin(weir_connection *connection, bool as_owner, weir_error *error)
     return ok;
 }
 
-static bool create_identity(weir_connection *connection, const char *const limits[2],
+static bool create_identity(weir_connection *connection, const weir_param limits[2],
                             weir_error *error)
 {
     weir_result *free_number =
@@ -168,8 +168,7 @@ static bool create_identity(weir_connection *connection, const char *const limit
     if (!free_number)
         return false;
     const char *number = weir_result_value(free_number, 0, 0);
-    weir_param params[] = {WEIR_PARAM_TEXT(number), WEIR_PARAM_TEXT(limits[0]),
-                           WEIR_PARAM_TEXT(limits[1])};
+    weir_param params[] = {WEIR_PARAM_TEXT(number), limits[0], limits[1]};
     weir_result *created = weir_connection_query(connection, "store_create", params, 3, error);
     char *comment = weir_format("COMMENT ON SCHEMA %s IS 'weir store number %s'",
                                 weir_connection_schema(connection), number);
@@ -184,11 +183,9 @@ static bool create_identity(weir_connection *connection, const char *const limit
 static bool settle(weir_connection *connection, const weir_config *config, weir_error *error)
 {
     char bytes[24], idle[24];
-    snprintf(bytes, sizeof bytes, "%lld",
-             (long long)weir_config_integer(config, "store.max_event_bytes"));
-    snprintf(idle, sizeof idle, "%lld",
-             (long long)weir_config_integer(config, "store.append_idle_timeout_ms"));
-    const char *limits[] = {bytes, idle};
+    weir_param limits[] = {
+        weir_param_integer(weir_config_integer(config, "store.max_event_bytes"), bytes),
+        weir_param_integer(weir_config_integer(config, "store.append_idle_timeout_ms"), idle)};
     weir_result *identity = weir_connection_query(connection, "store_identity", NULL, 0, error);
     if (!identity)
         return false;
@@ -196,8 +193,7 @@ static bool settle(weir_connection *connection, const weir_config *config, weir_
     weir_result_free(identity);
     if (!exists)
         return create_identity(connection, limits, error);
-    weir_param params[] = {WEIR_PARAM_TEXT(bytes), WEIR_PARAM_TEXT(idle)};
-    weir_result *updated = weir_connection_query(connection, "store_limits", params, 2, error);
+    weir_result *updated = weir_connection_query(connection, "store_limits", limits, 2, error);
     weir_result_free(updated);
     return updated != NULL;
 }

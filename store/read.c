@@ -4,14 +4,9 @@
  * memory is bounded by one event. The fence: first the horizon, then, in a later statement with a
  * later snapshot, the events at or below it; and nothing is handed out before the WAL that carries
  * its commit is flushed. */
-#include <arpa/inet.h>
-#include <inttypes.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "store/store_int.h"
-
-#define POSTGRES_EPOCH_US 946684800000000 /* 2000-01-01 in microseconds since 1970 */
 
 enum column {
     POSITION,
@@ -52,8 +47,8 @@ static bool on_row(void *context, const weir_result *row, weir_error *error)
         .type = weir_result_value(row, 0, EVENT_TYPE),
         .schema_version = (int32_t)weir_result_integer(row, 0, SCHEMA_VERSION),
         .content_type = weir_result_value(row, 0, CONTENT_TYPE),
-        .time_us = weir_result_integer(row, 0, TIME) + POSTGRES_EPOCH_US,
-        .recorded_at_us = weir_result_integer(row, 0, RECORDED_AT) + POSTGRES_EPOCH_US,
+        .time_us = weir_result_integer(row, 0, TIME) + WEIR_PG_EPOCH_US,
+        .recorded_at_us = weir_result_integer(row, 0, RECORDED_AT) + WEIR_PG_EPOCH_US,
     };
     memcpy(event.id.bytes, weir_result_value(row, 0, EVENT_ID), sizeof event.id.bytes);
     event.metadata = json_of(row, METADATA, &event.metadata_length);
@@ -67,20 +62,14 @@ static bool on_row(void *context, const weir_result *row, weir_error *error)
     return reader->fn(reader->context, &event, error);
 }
 
-static weir_param integer(int64_t value, char text[24])
-{
-    snprintf(text, 24, "%" PRId64, value);
-    return WEIR_PARAM_TEXT(text);
-}
-
 bool weir_store_read_stream(weir_store *store, const char *aggregate_type, const char *aggregate_id,
                             int64_t from, int64_t to, bool backwards, int64_t limit,
                             weir_event_fn *fn, void *context, weir_error *error)
 {
     char texts[3][24];
     weir_param params[] = {WEIR_PARAM_TEXT(aggregate_type), WEIR_PARAM_TEXT(aggregate_id),
-                           integer(from, texts[0]), integer(to, texts[1]),
-                           integer(limit, texts[2])};
+                           weir_param_integer(from, texts[0]), weir_param_integer(to, texts[1]),
+                           weir_param_integer(limit, texts[2])};
     struct reader reader = {fn, context};
     return weir_connection_stream(store->connection,
                                   backwards ? "read_stream_backwards" : "read_stream", params, 5,
@@ -115,8 +104,8 @@ bool weir_store_read_all(weir_store *store, const char *aggregate_type, int64_t 
     if (upper <= after)
         return true;
     char texts[3][24];
-    weir_param params[] = {integer(after, texts[0]), integer(upper, texts[1]),
-                           integer(limit, texts[2]), WEIR_PARAM_TEXT(aggregate_type)};
+    weir_param params[] = {weir_param_integer(after, texts[0]), weir_param_integer(upper, texts[1]),
+                           weir_param_integer(limit, texts[2]), WEIR_PARAM_TEXT(aggregate_type)};
     struct reader reader = {fn, context};
     return weir_connection_stream(store->connection, aggregate_type ? "read_type" : "read_all",
                                   params, aggregate_type ? 4 : 3, on_row, &reader, error);
@@ -151,7 +140,7 @@ bool weir_store_streams(weir_store *store, const char *aggregate_type, int64_t l
                         weir_stream_fn *fn, void *context, weir_error *error)
 {
     char text[24];
-    weir_param params[] = {WEIR_PARAM_TEXT(aggregate_type), integer(limit, text)};
+    weir_param params[] = {WEIR_PARAM_TEXT(aggregate_type), weir_param_integer(limit, text)};
     struct lister lister = {fn, context};
     return weir_connection_stream(store->connection, "streams", params, 2, on_stream, &lister,
                                   error);

@@ -8,7 +8,7 @@
 
 #include <string.h>
 
-#include "app/base64.h"
+#include "base/base64.h"
 
 static void test_vectors_of_rfc_4648(void **state)
 {

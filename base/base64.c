@@ -1,5 +1,5 @@
 /* Base64. Strict in what it reads: whole groups, padding at the end only, no unused bits set. */
-#include "app/base64.h"
+#include "base/base64.h"
 
 #include <string.h>
 

@@ -1,8 +1,8 @@
 /* Base64 (RFC 4648, with padding), as CloudEvents' data_base64. Any thread. */
-#ifndef WEIR_APP_BASE64_H
-#define WEIR_APP_BASE64_H
+#ifndef WEIR_BASE_BASE64_H
+#define WEIR_BASE_BASE64_H
 
-#include "base/base.h"
+#include "base/buffer.h"
 
 void weir_base64_encode(weir_buffer *buffer, const char *bytes, size_t length);
 
