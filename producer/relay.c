@@ -178,8 +178,9 @@ static bool recover(weir_relay *relay, const weir_error *error)
         return false;
     weir_metric_add(relay->meters.errors, 1);
     if (weir_stop_requested(relay->stop)) {
-        give_up(relay, error->message);
-        return true;
+        if (relay->state != WEIR_RELAY_ACTIVE || error->kafka_code == 0)
+            give_up(relay, error->message);
+        return true; /* a leader whose wait the stop ended still records what Kafka has */
     }
     if (error->kafka_code != 0) {
         weir_relay_kafka_up(relay, false, error->message);

@@ -26,7 +26,7 @@ folder with a weir.yaml that names both. What a test may say:
     shop.consume()                           every message of every topic of the shop, beginning to
                                              end, raw: see Message in harness_kafka.py
     shop.topics()                            {name: partition count}
-    shop.services.kill_kafka(broker=None) .start_kafka(…) .kill_postgres() .start_postgres()
+    shop.services.kill_kafka(broker=None) .start_kafka(…) .kafka_paused() .kill_postgres() .start_postgres()
     shop.admin                               "127.0.0.1:port", where `weir serve` listens
 
 `@pytest.mark.brokers(3)` puts the shop on three brokers. wait_until(predicate, seconds, what) returns
@@ -42,8 +42,10 @@ import json
 import os
 import secrets
 import shlex
+import signal
 import socket
 import subprocess
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -94,6 +96,16 @@ class Services:
 
     def start_kafka(self, broker=None):
         self._run("start-kafka", *(["--broker", str(broker)] if broker else []))
+
+    @contextmanager
+    def kafka_paused(self, broker=1):
+        """The broker hangs (SIGSTOP) for the block."""
+        pid = self.pid(f"kafka-{broker}")
+        os.kill(pid, signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            os.kill(pid, signal.SIGCONT)
 
     def kill_postgres(self):
         self.damaged = True

@@ -3,6 +3,8 @@
 Kafka's tail decides what was published; what cannot be decided without a person stops the relay.
 """
 
+import time
+
 import pytest
 from checks import compare_topics, stored_events
 from confluent_kafka import OFFSET_END, Producer, TopicPartition
@@ -239,6 +241,20 @@ def end_sessions(shop):
 
 def relayed_to(shop, position):
     return shop.value("SELECT position FROM weir.relays") >= position
+
+
+def test_a_stop_while_a_topic_is_being_made_is_clean(shop):
+    shop.weir("migrate")
+    relay = shop.start("relay")
+    things(shop, 20)
+    wait_until(lambda: relayed_to(shop, 20), 30, "it publishes")
+    with shop.services.kafka_paused():
+        shop.append("other", "o1", {"type": "other.happened", "data": 1})
+        time.sleep(0.5)
+        assert relay.stop(15) == 0
+    assert shop.sql("SELECT position, clean FROM weir.relays") == [(20, True)]
+    shop.weir("relay", "--once")
+    same(shop)
 
 
 @pytest.mark.slow
