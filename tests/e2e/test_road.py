@@ -2,6 +2,7 @@
 
 import pytest
 from checks import compare_topics, stored_events
+from harness import Shop
 
 TOTALS = """\
 -- projection: totals
@@ -49,3 +50,17 @@ def test_another_schema_takes_the_same_road(shop):
     assert shop.sql("SELECT events, amount FROM totals.totals") == [(10, 10)]
     faults, _ = compare_topics(stored_events(shop, "ledger"), shop.consume(), shop.topics())
     assert faults == []
+
+
+def test_two_databases_of_one_server_migrate_at_once(shop, services, tmp_path):
+    """Their roles are the server's: both find them missing and one is first."""
+    other = Shop(services, tmp_path / "other")
+    try:
+        for n in range(5):
+            for each in (shop, other):
+                each.configure(store={"schema": f"{shop.database[-4:]}_{n}"})
+            first = shop.start("migrate")
+            other.weir("migrate")
+            assert first.wait() == 0, first.tail()
+    finally:
+        assert other.close() == []
