@@ -67,12 +67,15 @@ bool weir_store_read_stream(weir_store *store, const char *aggregate_type, const
                             weir_event_fn *fn, void *context, weir_error *error)
 {
     char texts[3][24];
-    weir_param params[] = {WEIR_PARAM_TEXT(aggregate_type), WEIR_PARAM_TEXT(aggregate_id),
-                           weir_param_integer(from, texts[0]), weir_param_integer(to, texts[1]),
+    weir_param params[] = {WEIR_PARAM_TEXT(aggregate_type),
+                           WEIR_PARAM_TEXT(aggregate_id),
+                           weir_param_integer(from, texts[0]),
+                           weir_param_integer(to, texts[1]),
+                           WEIR_PARAM_NULL,
                            weir_param_integer(limit, texts[2])};
     struct reader reader = {fn, context};
     return weir_connection_stream(store->connection,
-                                  backwards ? "read_stream_backwards" : "read_stream", params, 5,
+                                  backwards ? "read_stream_backwards" : "read_stream", params, 6,
                                   on_row, &reader, error);
 }
 
@@ -104,11 +107,13 @@ bool weir_store_read_all(weir_store *store, const char *aggregate_type, int64_t 
     if (upper <= after)
         return true;
     char texts[3][24];
-    weir_param params[] = {weir_param_integer(after, texts[0]), weir_param_integer(upper, texts[1]),
-                           weir_param_integer(limit, texts[2]), WEIR_PARAM_TEXT(aggregate_type)};
+    weir_param params[] = {WEIR_PARAM_TEXT(aggregate_type), weir_param_integer(after, texts[0]),
+                           weir_param_integer(upper, texts[1]), WEIR_PARAM_NULL,
+                           weir_param_integer(limit, texts[2])};
     struct reader reader = {fn, context};
-    return weir_connection_stream(store->connection, aggregate_type ? "read_type" : "read_all",
-                                  params, aggregate_type ? 4 : 3, on_row, &reader, error);
+    int unfiltered = aggregate_type ? 0 : 1;
+    return weir_connection_stream(store->connection, aggregate_type ? "read_category" : "read_all",
+                                  params + unfiltered, 5 - unfiltered, on_row, &reader, error);
 }
 
 bool weir_store_stream_version(weir_store *store, const char *aggregate_type,

@@ -45,7 +45,23 @@ CREATE TABLE weir.events (
     UNIQUE (event_id, aggregate_type),
     CHECK ((data IS NULL) <> (data_binary IS NULL))
 ) PARTITION BY LIST (aggregate_type);
+-- Every index is paid for by every append, so each stands for a read that would else walk the store.
+-- The two UNIQUE ones above are promises first: versions without a double, ids without a double; they
+-- also serve streams and repeated appends. Positions rise, so each index here grows at its right end,
+-- or at the right end of each value: the pages written to are few and cached, and split full. The read
+-- statements give their bounds as rows, which no other index than the one on just these columns serves.
 CREATE INDEX events_position ON weir.events (position);
+-- One type among many: subscriptions from the store, replays, the relay's refills.
+CREATE INDEX events_category ON weir.events (aggregate_type, position);
+-- One kind of event across aggregates, for whoever asks a question anew, and the doctor's samples.
+CREATE INDEX events_event_type ON weir.events (event_type, position);
+-- Support follows one request or one user. Partial: an event without the key pays one test and no WAL.
+CREATE INDEX events_correlation ON weir.events ((metadata ->> 'correlationid'), position)
+    WHERE metadata ? 'correlationid';
+CREATE INDEX events_causation ON weir.events ((metadata ->> 'causationid'), position)
+    WHERE metadata ? 'causationid';
+CREATE INDEX events_user ON weir.events ((metadata ->> 'userid'), position)
+    WHERE metadata ? 'userid';
 CREATE TABLE weir.events_default PARTITION OF weir.events DEFAULT;
 ALTER SEQUENCE weir.event_position OWNED BY weir.events.position;
 COMMENT ON TABLE weir.events IS 'every event, append-only; position orders all, version orders one aggregate';

@@ -1,0 +1,9 @@
+-- read_user_backwards: user id, before position, horizon, as of (NULL: now), limit (NULL: none). Falling.
+-- To be run after weir.horizon, in a statement of its own. Bounds are rows: see read_category.
+SELECT position, aggregate_type, aggregate_id, version, event_id, event_type, schema_version,
+       data, data_binary, content_type, metadata, time, recorded_at
+FROM weir.events
+WHERE ((metadata ->> 'userid'), position) > ($1::text, 0) AND ((metadata ->> 'userid'), position) <= ($1::text, least($2::bigint - 1, $3::bigint))
+  AND metadata ? 'userid'
+  AND ($4::timestamptz IS NULL OR recorded_at <= $4::timestamptz)
+ORDER BY (metadata ->> 'userid') DESC, position DESC LIMIT $5::bigint
