@@ -57,22 +57,31 @@ static const weir_option import_options[] = {
 
 static const weir_option export_options[] = {
     TEXT("type", "TYPE", "only this aggregate type"),
-    NUMBER("after", "POSITION", "0", 0, "only events after this position"),
+    NUMBER("after", "POSITION", NULL, 0, "only events after this position"),
     {0},
 };
 
+#define READ_SELECTORS                                                                             \
+    TEXT("type", "TYPE", "only this aggregate type"),                                              \
+        TEXT("event-type", "TYPE", "only this event type"),                                        \
+        TEXT("correlation", "ID", "only events with this correlationid in their metadata"),        \
+        TEXT("causation", "ID", "only events with this causationid"),                              \
+        TEXT("user", "ID", "only events with this userid")
+
 static const weir_option read_options[] = {
-    TEXT("type", "TYPE", "all events: only this aggregate type"),
-    NUMBER("after", "POSITION", "0", 0, "all events: only those after this position"),
-    NUMBER("from", "VERSION", "1", 1, "one aggregate: first version"),
+    READ_SELECTORS,
+    NUMBER("after", "POSITION", NULL, 0, "all events: only those after this position"),
+    NUMBER("before", "POSITION", NULL, 1, "all events, backwards: only those before it"),
+    NUMBER("from", "VERSION", NULL, 1, "one aggregate: first version"),
     NUMBER("to", "VERSION", NULL, 1, "one aggregate: last version"),
-    FLAG("backwards", "one aggregate: latest first"),
+    TEXT("as-of", "TIME", "only what was recorded until then, RFC 3339"),
+    FLAG("backwards", "latest first"),
     NUMBER("limit", "N", NULL, 1, "at most so many events"),
     {0},
 };
 
 static const weir_option tail_options[] = {
-    TEXT("type", "TYPE", "only this aggregate type"),
+    READ_SELECTORS,
     FLAG("from-start", "begin with the first event instead of now"),
     NUMBER("after", "POSITION", NULL, 0, "begin after this position instead of now"),
     NUMBER("limit", "N", NULL, 1, "end after so many events"),
@@ -155,7 +164,9 @@ const weir_command weir_commands[] = {
      "beginning of the data; json and jsonl are CloudEvents with all of it.",
      "  weir read user u-1\n"
      "  weir read user u-1 --backwards --limit 1 -o json\n"
-     "  weir read --type user --after 4711 --limit 100 -o jsonl\n",
+     "  weir read user u-1 --as-of 2026-01-31T23:59:59Z\n"
+     "  weir read --type user --after 4711 --limit 100 -o jsonl\n"
+     "  weir read --correlation order-17 --backwards\n",
      EXITS_FAILED ", 3 no such aggregate", read_options, WEIR_FORMATS_ALL, 0, 2,
      WEIR_NEEDS_CONFIG | WEIR_AS_READER, weir_verb_read},
 

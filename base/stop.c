@@ -42,7 +42,7 @@ void weir_stop_request(weir_stop *stop)
 
 bool weir_stop_requested(const weir_stop *stop)
 {
-    return atomic_load(&stop->requested);
+    return stop && atomic_load(&stop->requested);
 }
 
 bool weir_stop_wait(weir_stop *stop, int ms)
@@ -50,7 +50,7 @@ bool weir_stop_wait(weir_stop *stop, int ms)
     int64_t until = weir_clock_monotonic_us() + (int64_t)(ms > 0 ? ms : 0) * 1000;
     while (!weir_stop_requested(stop)) {
         int64_t left = (until - weir_clock_monotonic_us() + 999) / 1000;
-        struct pollfd event = {.fd = stop->event, .events = POLLIN};
+        struct pollfd event = {.fd = stop ? stop->event : -1, .events = POLLIN};
         if (left <= 0)
             return false;
         poll(&event, 1, (int)left); /* a signal ends it early: the loop looks again */

@@ -17,7 +17,8 @@ void weir_stop_close(weir_stop *stop);
 void weir_stop_request(weir_stop *stop); /* async-signal-safe, any thread, any number of times */
 bool weir_stop_requested(const weir_stop *stop);
 
-/* weir_stop_wait sleeps for up to ms milliseconds; true as soon as a stop is requested. */
+/* weir_stop_wait sleeps for up to ms milliseconds; true as soon as a stop is requested. Without a
+ * stop (NULL) it just sleeps, and none is ever requested. */
 bool weir_stop_wait(weir_stop *stop, int ms);
 
 #endif

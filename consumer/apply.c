@@ -152,8 +152,7 @@ static bool send(weir_subscription *s, const weir_calls *calls, int *failed, wei
  * but is never an event's. */
 static outcome blame(weir_subscription *s, const weir_calls *calls, int failed, weir_error *error)
 {
-    if (failed == BEGIN_CALL || failed == MOVE_CALL ||
-        !weir_connection_alive(weir_store_connection(s->store)))
+    if (failed == BEGIN_CALL || failed == MOVE_CALL || !weir_store_alive(s->store))
         error->fate = WEIR_FATE_RETRY;
     bool slow = failed > MOVE_CALL && strcmp(error->sqlstate, STATEMENT_TIMEOUT) == 0;
     if (error->fate == WEIR_FATE_RETRY)

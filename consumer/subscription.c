@@ -252,7 +252,7 @@ static bool rest(weir_subscription *s, weir_error *error)
                   WEIR_TEXT("cause", error->message));
     s->troubled = true;
     weir_intake_clear(s);
-    if (s->store && !weir_connection_alive(weir_store_connection(s->store)))
+    if (s->store && !weir_store_alive(s->store))
         disconnect(s);
     weir_source_rest(s->source);
     s->resume = true;
@@ -292,7 +292,7 @@ static void record_stop(weir_subscription *s, const weir_error *why)
         return;
     weir_backoff_reset(&s->backoff);
     for (;;) {
-        if (s->store && !weir_connection_alive(weir_store_connection(s->store)))
+        if (s->store && !weir_store_alive(s->store))
             disconnect(s);
         if (!s->store)
             s->store = weir_store_open(s->config, "weir", s->stop, &error);

@@ -113,11 +113,10 @@ static bool name_event(void *context, const weir_event *event, weir_error *error
 static bool refuse(weir_relay *relay, weir_error *error)
 {
     weir_error named;
+    weir_read it = {.after = relay->failed_position - 1, .limit = 1};
     weir_sink_refusal(relay->failed_code, error);
     named = *error;
-    if (!weir_store_read_all(relay->store, NULL, relay->failed_position - 1, 1, name_event, NULL,
-                             NULL, &named) &&
-        named.fate == error->fate)
+    if (!weir_store_read(relay->store, &it, name_event, NULL, &named) && named.fate == error->fate)
         *error = named;
     return false;
 }

@@ -151,16 +151,16 @@ static int64_t read_limit(const weir_relay *relay)
 
 static bool read_some(weir_relay *relay, int64_t limit, weir_error *error)
 {
-    int64_t horizon = relay->read_through;
+    weir_read next = {
+        .after = relay->read_position, .limit = limit, .horizon = relay->read_through};
     relay->read_events = 0;
     relay->paused = false;
-    bool ok = weir_store_read_all(relay->store, NULL, relay->read_position, limit, on_event, relay,
-                                  &horizon, error);
-    weir_metric_set(relay->meters.horizon, (double)horizon);
+    bool ok = weir_store_read(relay->store, &next, on_event, relay, error);
+    weir_metric_set(relay->meters.horizon, (double)next.horizon);
     if (!ok)
-        return relay->paused && weir_connection_alive(weir_store_connection(relay->store));
-    relay->read_through = relay->read_events < limit && horizon > relay->read_position
-                              ? horizon
+        return relay->paused && weir_store_alive(relay->store);
+    relay->read_through = relay->read_events < limit && next.horizon > relay->read_position
+                              ? next.horizon
                               : relay->read_position;
     return true;
 }

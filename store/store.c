@@ -1,49 +1,26 @@
-/* Opening a store and asking it who it is. */
-#include "store/store.h"
-
-#include <stdio.h>
+/* The store's interface: what all backends have in common, then the backend.
+ *
+ * Input is checked here, before a backend sees it, so that each refuses the same with the same
+ * words; following is polling, since a reader that asks again never depends on being told. */
 #include <stdlib.h>
 #include <string.h>
 
 #include "store/store_int.h"
 
-static bool identify(weir_store *store, weir_error *error)
-{
-    weir_result *result =
-        weir_connection_query(store->connection, "store_identity", NULL, 0, error);
-    if (!result)
-        return false;
-    bool found = weir_result_rows(result) == 1;
-    if (found) {
-        snprintf(store->id, sizeof store->id, "%s", weir_result_value(result, 0, 0));
-        store->number = (int)weir_result_integer(result, 0, 1);
-        store->max_event_bytes = weir_result_integer(result, 0, 2);
-    }
-    weir_result_free(result);
-    return found || weir_fail(error, WEIR_FATE_CONFIG,
-                              "the store has no identity row: was it restored without its data?");
-}
-
-weir_store *weir_store_open(const weir_config *config, const char *application, weir_stop *stop,
-                            weir_error *error)
-{
-    weir_connection_options options = {weir_config_text(config, "store.conninfo"),
-                                       weir_config_text(config, "store.schema"), application, stop};
-    weir_store *store = weir_calloc(1, sizeof *store);
-    store->connection = weir_connection_open(&options, error);
-    if (store->connection && weir_migrations_check(store->connection, error) &&
-        identify(store, error))
-        return store;
-    weir_store_close(store);
-    return NULL;
-}
+#define SHORTEST_WAIT_MS 2
+#define LONGEST_WAIT_MS 200
 
 void weir_store_close(weir_store *store)
 {
     if (!store)
         return;
-    weir_connection_close(store->connection);
+    store->backend->close(store);
     free(store);
+}
+
+bool weir_store_alive(const weir_store *store)
+{
+    return store->backend->alive(store);
 }
 
 weir_connection *weir_store_connection(weir_store *store)
@@ -59,4 +36,121 @@ const char *weir_store_id(const weir_store *store)
 int weir_store_number(const weir_store *store)
 {
     return store->number;
+}
+
+static bool check_event(const weir_new_event *event, weir_error *error)
+{
+    if (!event->type)
+        return weir_fail(error, WEIR_FATE_POISON, "the event has no type");
+    if (event->binary && !event->content_type)
+        return weir_fail(error, WEIR_FATE_POISON, "binary data needs a content type");
+    if (!event->binary && !weir_json_check(event->data, event->data_length, error))
+        return weir_error_prefix(error, "data");
+    if (event->metadata && !weir_json_check(event->metadata, strlen(event->metadata), error))
+        return weir_error_prefix(error, "metadata");
+    return true;
+}
+
+bool weir_append_check(const weir_append *appends, size_t count, size_t *failed, weir_error *error)
+{
+    for (size_t n = 0; n < count; n++) {
+        const weir_append *append = &appends[n];
+        *failed = n;
+        if (!append->aggregate_type || !append->aggregate_id || append->count == 0)
+            return weir_fail(error, WEIR_FATE_POISON,
+                             "an append needs an aggregate type, an aggregate id and an event");
+        for (size_t i = 0; i < append->count; i++)
+            if (!check_event(&append->events[i], error))
+                return weir_error_prefix(error, "event %zu of %zu for %s/%s", i + 1, append->count,
+                                         append->aggregate_type, append->aggregate_id);
+    }
+    return true;
+}
+
+bool weir_store_append(weir_store *store, weir_append *appends, size_t count, size_t *failed,
+                       weir_error *error)
+{
+    size_t ignored;
+    if (!failed)
+        failed = &ignored;
+    return weir_append_check(appends, count, failed, error) &&
+           store->backend->append(store, appends, count, failed, error);
+}
+
+/* check_read: at most one selector, and nothing that does not go with it. */
+static bool check_read(const weir_read *what, weir_error *error)
+{
+    int selectors = !!what->aggregate_type + !!what->event_type + !!what->correlation_id +
+                    !!what->causation_id + !!what->user_id;
+    if (selectors > 1 || (what->aggregate_id && !what->aggregate_type))
+        return weir_fail(error, WEIR_FATE_CONFIG,
+                         "a read is of one aggregate (type and id), one aggregate type, one event "
+                         "type, one correlation, one causation or one user");
+    if (what->aggregate_id && what->after)
+        return weir_fail(error, WEIR_FATE_CONFIG,
+                         "one aggregate is read by version, not by position");
+    if (!what->aggregate_id && (what->from || what->to))
+        return weir_fail(error, WEIR_FATE_CONFIG, "versions are for reading one aggregate");
+    return true;
+}
+
+bool weir_store_read(weir_store *store, weir_read *what, weir_event_fn *fn, void *context,
+                     weir_error *error)
+{
+    return check_read(what, error) && store->backend->read(store, what, fn, context, error);
+}
+
+bool weir_store_stream_version(weir_store *store, const char *aggregate_type,
+                               const char *aggregate_id, int64_t *version, weir_error *error)
+{
+    return store->backend->stream_version(store, aggregate_type, aggregate_id, version, error);
+}
+
+bool weir_store_streams(weir_store *store, const char *aggregate_type, int64_t limit,
+                        weir_stream_fn *fn, void *context, weir_error *error)
+{
+    return store->backend->streams(store, aggregate_type, limit, fn, context, error);
+}
+
+/* A follower: counts what goes through and moves the cursor with it. */
+typedef struct follower {
+    weir_read *what;
+    weir_event_fn *fn;
+    void *context;
+    int64_t count;
+} follower;
+
+static bool pass_on(void *context, const weir_event *event, weir_error *error)
+{
+    follower *self = context;
+    if (!self->fn(self->context, event, error))
+        return false;
+    self->what->after = event->position;
+    self->what->limit -= self->what->limit > 0;
+    self->count++;
+    return true;
+}
+
+bool weir_store_follow(weir_store *store, weir_read *what, weir_event_fn *fn,
+                       weir_caught_up_fn *caught_up, void *context, weir_error *error)
+{
+    const bool limited = what->limit > 0;
+    int wait_ms = SHORTEST_WAIT_MS;
+    if (what->aggregate_id || what->backwards)
+        return weir_fail(error, WEIR_FATE_CONFIG,
+                         "what is followed is read by position, forwards: not one aggregate");
+    while (!weir_stop_requested(store->stop)) {
+        follower self = {what, fn, context, 0};
+        weir_read now = *what;
+        bool ok = weir_store_read(store, &now, pass_on, &self, error);
+        what->horizon = now.horizon;
+        if (!ok || (limited && what->limit == 0))
+            return ok;
+        if (caught_up && !caught_up(context, error))
+            return false;
+        wait_ms = self.count ? SHORTEST_WAIT_MS : wait_ms * 2;
+        wait_ms = wait_ms < LONGEST_WAIT_MS ? wait_ms : LONGEST_WAIT_MS;
+        store->backend->wait(store, now.horizon, wait_ms);
+    }
+    return true;
 }

@@ -1,50 +1,20 @@
-/* store: the authoritative event store on PostgreSQL.
+/* store: the authoritative event store, on PostgreSQL or in memory.
  *
  * Append goes through the SQL function weir.append, which any driver may call inside its own
  * transaction; this is the C client of it. Reads of all events go through the fence: no schedule of
- * slow, failed or reordered commits makes a reader skip one.
+ * slow, failed or reordered commits makes a reader skip one. A store in memory (weir_memory_open)
+ * keeps the same contract for tests; what only PostgreSQL can do says so.
  *
- * A store handle is one connection and belongs to one thread; open one per thread. After an error
- * of fate RETRY with weir_connection_alive false, close it and open another. */
+ * A store handle belongs to one thread; open one per thread. On PostgreSQL it is one connection:
+ * after an error of fate RETRY with weir_store_alive false, close it and open another. */
 #ifndef WEIR_STORE_STORE_H
 #define WEIR_STORE_STORE_H
 
 #include "config/config.h"
 #include "store/connection.h"
+#include "store/event.h"
 
 typedef struct weir_store weir_store;
-
-/* A stored event. All texts are NUL-terminated. */
-typedef struct weir_event {
-    int64_t position;
-    const char *aggregate_type;
-    const char *aggregate_id;
-    int64_t version;
-    weir_uuid id;
-    const char *type;
-    int32_t schema_version;
-    const char *content_type;
-    const char *data; /* JSON text, or raw bytes when binary */
-    size_t data_length;
-    bool binary;          /* data came from data_binary */
-    const char *metadata; /* JSON object text */
-    size_t metadata_length;
-    int64_t time_us;        /* the event's own time, microseconds since 1970 UTC */
-    int64_t recorded_at_us; /* when the store took it */
-} weir_event;
-
-/* An event to append. */
-typedef struct weir_new_event {
-    const char *type;
-    const char *data; /* JSON text unless binary */
-    size_t data_length;
-    bool binary;
-    const char *content_type; /* NULL: application/json; required when binary */
-    const weir_uuid *id;    /* NULL: a new one is made here, so that a repeated call is absorbed */
-    const char *metadata;   /* JSON object text; NULL: {} */
-    const char *time;       /* RFC 3339 text; NULL: now */
-    int32_t schema_version; /* 0: 1 */
-} weir_new_event;
 
 #define WEIR_ANY_VERSION INT64_MIN /* expected version: any */
 #define WEIR_MUST_EXIST (-1)
@@ -60,19 +30,48 @@ typedef struct weir_append {
     int64_t version; /* out: the aggregate's version after it */
 } weir_append;
 
+/* What to read. All zero: every event, rising in position. At most one selector: a stream
+ * (aggregate_type and aggregate_id), a category (aggregate_type alone), an event type, or one of
+ * the three metadata values. */
+typedef struct weir_read {
+    const char *aggregate_type;
+    const char *aggregate_id;
+    const char *event_type;
+    const char *correlation_id, *causation_id, *user_id;
+    int64_t from, to; /* a stream: versions, inclusive; 0: its first, its last */
+    int64_t after;    /* all else: beyond this position; backwards below it, 0: from the end */
+    int64_t as_of_us; /* only what was recorded until then, microseconds since 1970; 0: all */
+    int64_t limit;    /* most events; 0: no limit */
+    bool backwards;   /* falling */
+    int64_t horizon;  /* out, not for a stream: up to where was read, see weir_store_read */
+} weir_read;
+
+/* An in-memory log that many handles share; thread-safe. */
+typedef struct weir_memory weir_memory;
+
 /* weir_store_open connects and checks that the schema is the one this program knows: CONFIG with
  * "run weir migrate" when it is missing or older, CONFIG when it is newer or altered. */
 weir_store *weir_store_open(const weir_config *config, const char *application, weir_stop *stop,
                             weir_error *error);
+
+/* weir_memory_new makes an empty log with a store id of its own; free it after its handles. */
+weir_memory *weir_memory_new(void);
+void weir_memory_free(weir_memory *memory);
+
+/* weir_memory_open opens a handle on the log; never fails. stop (may be NULL) ends its waits. */
+weir_store *weir_memory_open(weir_memory *memory, weir_stop *stop);
+
 void weir_store_close(weir_store *store);
-weir_connection *weir_store_connection(weir_store *store); /* owned by the store */
+bool weir_store_alive(const weir_store *store);            /* false: only close is left */
+weir_connection *weir_store_connection(weir_store *store); /* owned by the store; NULL in memory */
 const char *weir_store_id(const weir_store *store);        /* UUID text */
 int weir_store_number(const weir_store *store);
 
 /* weir_store_append appends, all of them in one transaction (or in the one that is open on the
- * connection), pipelined. JSON is checked before anything is sent: syntax, duplicate keys, \u0000,
- * numbers out of range are POISON. CONFLICT with code WEIR_CONFLICT on a version conflict. On
- * failure *failed (may be NULL) is the index of the append at fault, count when none is. */
+ * connection), pipelined; streams are locked in one order, so that two calls never deadlock. JSON
+ * is checked before anything is sent: syntax, duplicate keys, \u0000, numbers out of range are
+ * POISON. CONFLICT with code WEIR_CONFLICT on a version conflict. On failure *failed (may be NULL)
+ * is the index of the append at fault, count when none is. */
 WEIR_MUST_USE bool weir_store_append(weir_store *store, weir_append *appends, size_t count,
                                      size_t *failed, weir_error *error);
 
@@ -80,21 +79,25 @@ WEIR_MUST_USE bool weir_store_append(weir_store *store, weir_append *appends, si
  * read early with that error. It must not use the store it reads from. */
 typedef bool weir_event_fn(void *context, const weir_event *event, weir_error *error);
 
-/* weir_store_read_stream reads versions from..to (inclusive, from 1) of one aggregate, rising, or
- * falling when backwards, at most limit. An aggregate that does not exist gives no events. */
-WEIR_MUST_USE bool weir_store_read_stream(weir_store *store, const char *aggregate_type,
-                                          const char *aggregate_id, int64_t from, int64_t to,
-                                          bool backwards, int64_t limit, weir_event_fn *fn,
-                                          void *context, weir_error *error);
+/* weir_store_read hands over the events that what asks for, one by one, in bounded memory. A stream
+ * that does not exist gives none. Everything else is read through the fence: what it hands over is
+ * committed and durable, and what->horizon says up to where it read: no event at or below it will
+ * ever appear that was not handed over, unless the limit was reached. A cursor is the position of
+ * the last event, never the horizon. CONFIG for selectors that exclude each other. */
+WEIR_MUST_USE bool weir_store_read(weir_store *store, weir_read *what, weir_event_fn *fn,
+                                   void *context, weir_error *error);
 
-/* weir_store_read_all reads events after a position in position order, through the fence, at most
- * limit, of one aggregate type or of all (NULL). Everything it hands out is committed and durable.
- * *horizon (may be NULL) is up to where was read: no event at or below it will ever appear that was
- * not handed out, unless limit was reached. A cursor is the position of the last event, never this.
- */
-WEIR_MUST_USE bool weir_store_read_all(weir_store *store, const char *aggregate_type, int64_t after,
-                                       int64_t limit, weir_event_fn *fn, void *context,
-                                       int64_t *horizon, weir_error *error);
+/* weir_caught_up_fn is told that nothing more is committed now. */
+typedef bool weir_caught_up_fn(void *context, weir_error *error);
+
+/* weir_store_follow reads what (not a stream, not backwards) and goes on with what is committed
+ * later, without a gap between, until the store's stop is requested or limit events were handed
+ * over: true; or until fn or caught_up (may be NULL; called each time the end is reached) fails:
+ * false. what->after moves with every event and what->limit falls, so that a call after an error
+ * goes on where it was. */
+WEIR_MUST_USE bool weir_store_follow(weir_store *store, weir_read *what, weir_event_fn *fn,
+                                     weir_caught_up_fn *caught_up, void *context,
+                                     weir_error *error);
 
 /* weir_store_stream_version is the version of one aggregate, 0 if it does not exist. */
 WEIR_MUST_USE bool weir_store_stream_version(weir_store *store, const char *aggregate_type,
@@ -115,13 +118,5 @@ WEIR_MUST_USE bool weir_store_streams(weir_store *store, const char *aggregate_t
  * differs from this program's or is newer. */
 WEIR_MUST_USE bool weir_store_migrate(const weir_config *config, weir_stop *stop, int *applied,
                                       weir_buffer *statements, weir_error *error);
-
-/* weir_is_json: a media type whose content is JSON, as weir.append decides it: …/json or …+json,
- * before any parameters. */
-bool weir_is_json(const char *content_type);
-
-/* weir_json_check refuses what PostgreSQL's jsonb refuses or silently folds: bad syntax, duplicate
- * keys, \u0000, invalid UTF-8, numbers out of range. POISON, with line and column. */
-WEIR_MUST_USE bool weir_json_check(const char *json, size_t length, weir_error *error);
 
 #endif

@@ -147,18 +147,44 @@ static void reads_a_stream_in_both_directions_and_by_range(void **state)
         assert_int_equal(append_one(f, "u1", i, event_of("t", "{\"k\": [1, null]}"), &error),
                          i + 1);
     struct seen up = {0}, down = {0}, none = {0}, early = {.stop_after = 2};
-    assert_ok(weir_store_read_stream(f->store, "user", "u1", 2, 4, false, 100, see, &up, &error));
+    assert_ok(weir_store_read(f->store,
+                              &(weir_read){.aggregate_type = "user",
+                                           .aggregate_id = "u1",
+                                           .from = 2,
+                                           .to = 4,
+                                           .backwards = false,
+                                           .limit = 100},
+                              see, &up, &error));
     assert_int_equal(up.count, 3);
     assert_int_equal(up.versions[0], 2);
     assert_string_equal(up.data, "{\"k\": [1, null]}");
-    assert_ok(
-        weir_store_read_stream(f->store, "user", "u1", 1, INT64_MAX, true, 2, see, &down, &error));
+    assert_ok(weir_store_read(f->store,
+                              &(weir_read){.aggregate_type = "user",
+                                           .aggregate_id = "u1",
+                                           .from = 1,
+                                           .to = 0,
+                                           .backwards = true,
+                                           .limit = 2},
+                              see, &down, &error));
     assert_int_equal(down.count, 2);
     assert_int_equal(down.versions[0], 5);
-    assert_ok(weir_store_read_stream(f->store, "user", "x", 1, 9, false, 9, see, &none, &error));
+    assert_ok(weir_store_read(f->store,
+                              &(weir_read){.aggregate_type = "user",
+                                           .aggregate_id = "x",
+                                           .from = 1,
+                                           .to = 9,
+                                           .backwards = false,
+                                           .limit = 9},
+                              see, &none, &error));
     assert_int_equal(none.count, 0);
-    assert_false(
-        weir_store_read_stream(f->store, "user", "u1", 1, 9, false, 9, see, &early, &error));
+    assert_false(weir_store_read(f->store,
+                                 &(weir_read){.aggregate_type = "user",
+                                              .aggregate_id = "u1",
+                                              .from = 1,
+                                              .to = 9,
+                                              .backwards = false,
+                                              .limit = 9},
+                                 see, &early, &error));
     assert_string_equal(error.message, "enough");
     assert_int_equal(append_one(f, "u1", 5, event_of("t", "1"), &error), 6);
 }
@@ -177,13 +203,14 @@ static void stores_binary_content_beside_json(void **state)
                             .schema_version = 3};
     assert_int_equal(append_one(f, "u1", 0, event, &error), 1);
     struct seen seen = {0};
-    int64_t horizon;
-    assert_ok(weir_store_read_all(f->store, NULL, 0, 10, see, &seen, &horizon, &error));
+    weir_read all = {.limit = 10};
+    assert_ok(weir_store_read(f->store, &all, see, &seen, &error));
     assert_int_equal(seen.count, 1);
     assert_true(seen.binary);
     assert_memory_equal(seen.data, "\x81\xa1k", 3);
-    assert_true(horizon >= 1);
-    assert_ok(weir_store_read_all(f->store, "order", 0, 10, see, &seen, NULL, &error));
+    assert_true(all.horizon >= 1);
+    assert_ok(
+        weir_store_read(f->store, &(weir_read){.aggregate_type = "order"}, see, &seen, &error));
     assert_int_equal(seen.count, 1);
 }
 
@@ -197,10 +224,10 @@ static void the_horizon_waits_for_an_open_append_only(void **state)
         slow, "BEGIN; SELECT weir.append('user', 'slow', 0, '[{\"type\":\"t\",\"data\":1}]')");
     assert_int_equal(append_one(f, "quick", 0, event_of("t", "2"), &error), 1);
     struct seen seen = {0};
-    assert_ok(weir_store_read_all(f->store, NULL, 0, 10, see, &seen, NULL, &error));
+    assert_ok(weir_store_read(f->store, &(weir_read){.after = 0, .limit = 10}, see, &seen, &error));
     assert_int_equal(seen.count, 0);
     fixture_execute(slow, "COMMIT");
-    assert_ok(weir_store_read_all(f->store, NULL, 0, 10, see, &seen, NULL, &error));
+    assert_ok(weir_store_read(f->store, &(weir_read){.after = 0, .limit = 10}, see, &seen, &error));
     assert_int_equal(seen.count, 2);
     fixture_execute(slow, "BEGIN ISOLATION LEVEL REPEATABLE READ");
     assert_false(weir_connection_execute(slow, "SELECT * FROM weir.horizon()", &error));
@@ -225,7 +252,8 @@ static void an_undurable_commit_is_made_durable_before_it_is_read(void **state)
                  i);
         fixture_execute(hasty, sql);
         char *end = fixture_value(f->admin, "SELECT pg_current_wal_insert_lsn()");
-        assert_ok(weir_store_read_all(f->store, NULL, before, 10, see, &seen, NULL, &error));
+        assert_ok(weir_store_read(f->store, &(weir_read){.after = before, .limit = 10}, see, &seen,
+                                  &error));
         assert_int_equal(seen.count, 1);
         char *check = weir_format("SELECT pg_current_wal_flush_lsn() >= '%s'", end);
         char *durable = fixture_value(f->admin, check);

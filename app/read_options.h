@@ -1,0 +1,13 @@
+/* From the command line to a weir_read. */
+#ifndef WEIR_APP_READ_OPTIONS_H
+#define WEIR_APP_READ_OPTIONS_H
+
+#include "app/arguments.h"
+#include "store/store.h"
+
+/* weir_read_options fills what from TYPE ID, if they were given, and from the options that the
+ * command has. CONFIG for what does not go together. Texts live as long as the arguments. */
+WEIR_MUST_USE bool weir_read_options(const weir_arguments *arguments, weir_read *what,
+                                     weir_error *error);
+
+#endif
