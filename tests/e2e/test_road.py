@@ -58,7 +58,7 @@ def test_two_databases_of_one_server_migrate_at_once(shop, services, tmp_path):
     try:
         for n in range(5):
             for each in (shop, other):
-                each.configure(store={"schema": f"{shop.database[-4:]}_{n}"})
+                each.configure(store={"schema": f"s{shop.database[-4:]}_{n}"})
             first = shop.start("migrate")
             other.weir("migrate")
             assert first.wait() == 0, first.tail()

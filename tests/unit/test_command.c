@@ -52,9 +52,10 @@ static void test_options_stand_anywhere_and_the_last_counts(void **state)
     assert_int_equal(weir_arguments_integer(&arguments, "limit"), 7);
     assert_string_equal(weir_arguments_text(&arguments, "output"), "json");
     assert_true(weir_arguments_flag(&arguments, "backwards"));
-    assert_int_equal(weir_arguments_integer(&arguments, "from"), 1);
-    assert_false(weir_arguments_has(&arguments, "from"));
     assert_int_equal(arguments.word_count, 2);
+    assert_true(RESOLVE(&arguments, &error, "stream", "list"));
+    assert_int_equal(weir_arguments_integer(&arguments, "limit"), 1000);
+    assert_false(weir_arguments_has(&arguments, "limit"));
     assert_true(RESOLVE(&arguments, &error, "read", "-ojsonl", "--", "user", "--limit"));
     assert_string_equal(weir_arguments_text(&arguments, "output"), "jsonl");
     assert_string_equal(weir_arguments_word(&arguments, 1), "--limit");
