@@ -2,8 +2,8 @@
 FROM debian:bookworm-slim AS build
 RUN apt-get update && apt-get install -y --no-install-recommends \
         gcc libc6-dev cmake ninja-build pkg-config \
-        libpq-dev librdkafka-dev uuid-dev libyaml-dev libjansson-dev libmicrohttpd-dev \
-        libssl-dev uthash-dev \
+        libpq-dev librdkafka-dev uuid-dev libyaml-dev libjansson-dev libmsgpack-dev \
+        libmicrohttpd-dev libssl-dev uthash-dev \
     && rm -rf /var/lib/apt/lists/*
 WORKDIR /source
 COPY . .
@@ -13,7 +13,7 @@ RUN cmake --preset release -DWEIR_TESTS=OFF -DCMAKE_INSTALL_PREFIX=/usr \
 
 FROM debian:bookworm-slim
 RUN apt-get update && apt-get install -y --no-install-recommends \
-        libpq5 librdkafka1 libuuid1 libyaml-0-2 libjansson4 libmicrohttpd12 libssl3 \
+        libpq5 librdkafka1 libuuid1 libyaml-0-2 libjansson4 libmsgpackc2 libmicrohttpd12 libssl3 \
         ca-certificates curl \
     && rm -rf /var/lib/apt/lists/* \
     && useradd --system --home-dir /etc/weir --shell /usr/sbin/nologin weir

@@ -44,8 +44,9 @@ typedef struct weir_new_event {
  * before any parameters. */
 bool weir_is_json(const char *content_type);
 
-/* weir_json_check refuses what PostgreSQL's jsonb refuses or silently folds: bad syntax, duplicate
- * keys, \u0000, invalid UTF-8, numbers out of range. POISON, with line and column. */
+/* weir_json_check refuses what PostgreSQL's jsonb refuses or silently folds: POISON, with line and
+ * column for bad syntax, and with the path ("/items/3/price: …") for duplicate keys, \u0000, half
+ * surrogate pairs, invalid UTF-8, numbers out of range. */
 WEIR_MUST_USE bool weir_json_check(const char *json, size_t length, weir_error *error);
 
 #endif

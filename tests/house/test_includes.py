@@ -23,12 +23,13 @@ THIRD_PARTY = {
     "uuid/uuid.h": ["base/id.c"],
     "yaml.h": ["config/*.c"],
     "jansson.h": ["store/*", "producer/*", "consumer/*", "projections/*", "app/*"],
+    "msgpack/*.h": ["store/*.c"],
     "microhttpd.h": ["app/*"],
     "openssl/*.h": ["store/*.c"],
     "uthash.h": ["store/*", "producer/*", "consumer/*", "projections/*"],
 }
 LIBC = re.compile(
-    r"(assert|ctype|dirent|dlfcn|endian|errno|fcntl|fenv|fnmatch|getopt|glob|inttypes|langinfo|libgen|limits"
+    r"(assert|ctype|dirent|dlfcn|endian|errno|fcntl|fenv|float|fnmatch|getopt|glob|inttypes|langinfo|libgen|limits"
     r"|locale|malloc|math|netdb|poll|pthread|pwd|regex|sched|semaphore|setjmp|signal|stdalign|stdarg"
     r"|stdatomic|stdbool|stddef|stdint|stdio|stdlib|string|strings|syslog|sysexits|termios|threads|time|uchar"
     r"|unistd|wchar|wctype|sys/\w+|arpa/\w+|net/\w+|netinet/\w+)\.h"
