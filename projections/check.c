@@ -145,5 +145,6 @@ bool weir_projection_check(weir_projection *projection, const weir_config *confi
 {
     weir_actors actors;
     return weir_actors_find(connection, &actors, error) &&
-           weir_scratch_check(weir_feed_of(projection, config), connection, &actors, error);
+           weir_scratch_check(weir_feed_of(projection, config), connection, &actors, error) &&
+           weir_generation_fits(projection, connection, error);
 }

@@ -79,6 +79,30 @@ bool weir_generation_find(const weir_projection *projection, weir_connection *co
     return ok;
 }
 
+bool weir_generation_fail_changed(const weir_projection *projection, int generation,
+                                  weir_error *error)
+{
+    return weir_projection_fail(projection, projection->name_line, error,
+                                "the tables' statements or the version changed since generation %d "
+                                "was made; that needs a rebuild, which a later version of weir "
+                                "brings: undo the change, or rename the projection",
+                                generation);
+}
+
+bool weir_generation_fits(const weir_projection *projection, weir_connection *connection,
+                          weir_error *error)
+{
+    int generation;
+    bool same_tables = false, same;
+    char *definition = weir_definition_make(projection, connection, error);
+    bool ok = definition && weir_generation_find(projection, connection, definition, &generation,
+                                                 &same_tables, &same, error);
+    if (ok && generation > 0 && !same_tables)
+        ok = weir_generation_fail_changed(projection, generation, error);
+    free(definition);
+    return ok;
+}
+
 /* An existing schema is ours to use only if it is empty, and for tables not even then. */
 static bool check_free(const weir_projection *projection, weir_connection *connection,
                        const char *schema, bool tables, weir_error *error)

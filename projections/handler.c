@@ -30,12 +30,7 @@ static bool check_definition(weir_feed *feed, weir_connection *connection,
     if (same)
         return true;
     if (!same_tables)
-        return weir_projection_fail(projection, projection->name_line, error,
-                                    "the tables' statements or the version changed since "
-                                    "generation %d was made; that needs a rebuild, which a later "
-                                    "version of weir brings: undo the change, or rename the "
-                                    "projection",
-                                    generation);
+        return weir_generation_fail_changed(projection, generation, error);
     if (!weir_scratch_check(feed, connection, actors, error))
         return false;
     WEIR_WARN("projection", projection->name,

@@ -83,6 +83,12 @@ WEIR_MUST_USE bool weir_generation_find(const weir_projection *projection,
                                         int *generation, bool *same_tables, bool *same,
                                         weir_error *error);
 
+/* weir_generation_fits: there is no generation yet, or its tables are made as the file says. */
+WEIR_MUST_USE bool weir_generation_fits(const weir_projection *projection,
+                                        weir_connection *connection, weir_error *error);
+bool weir_generation_fail_changed(const weir_projection *projection, int generation,
+                                  weir_error *error);
+
 /* weir_generation_create makes generation 1 and its views unless somebody else just did. */
 WEIR_MUST_USE bool weir_generation_create(weir_feed *feed, weir_connection *connection,
                                           const weir_actors *actors, const char *definition,

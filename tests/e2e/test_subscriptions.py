@@ -149,3 +149,17 @@ def test_members_share_partitions_come_and_go(shop):
     homes = {partition_of(f"t{n}", 6) for n in range(23)}
     rows = shop.sql("SELECT partition FROM weir.checkpoints WHERE events > 0")
     assert {p for p, in rows} == homes
+
+
+def test_changed_tables_are_refused_before_anything_starts(strict):
+    strict.weir("relay", "--once")
+    strict.weir("run", "--once")
+    strict.projection("strict", STRICT.replace("balance >= 0", "balance >= -10"))
+    moved(strict, "a", 5)
+    strict.weir("relay", "--once")
+    result = strict.weir("run", "--once", check=False)
+    assert result.code == 2 and "needs a rebuild" in result.stderr, result.stderr
+    assert "assigned" not in result.stderr
+    strict.projection("strict", STRICT)
+    strict.weir("run", "--once")
+    assert balances(strict) == [("a", 5, 2), ("b", 0, 1)]
