@@ -146,8 +146,8 @@ const weir_command weir_commands[] = {
      "no UUID becomes the UUIDv5, in the URL namespace, of source, a line feed and the id.",
      "  weir import events.jsonl\n"
      "  zcat log.gz | weir import - --aggregate-type order\n",
-     "1 failed (which line and why; what came before its batch stays), 2 usage or configuration,\n"
-     "3 no such file",
+     "1 failed, 2 usage, configuration or a line that is refused (which and why; what came before\n"
+     "its batch stays), 3 no such file, or an id that another event has",
      import_options, WEIR_FORMATS_ALL, 1, 1, WEIR_NEEDS_CONFIG | WEIR_AS_APPENDER | WEIR_AS_READER,
      weir_verb_import},
 

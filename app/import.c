@@ -85,6 +85,13 @@ static bool import_lines(import *in, weir_error *error)
     return false;
 }
 
+/* refused: lines that no repetition makes good are the caller's mistake. */
+static void refused(weir_error *error)
+{
+    if (error->fate == WEIR_FATE_POISON)
+        error->code = strcmp(error->sqlstate, "WV003") == 0 ? WEIR_CONFLICT : WEIR_INVALID;
+}
+
 /* say_what_stays tells what a failed import left behind. */
 static bool say_what_stays(const import *in, weir_error *error)
 {
@@ -134,10 +141,12 @@ import in = {.session = session, .dry_run = weir_arguments_flag(arguments, "dry-
         goto out;
     ok = import_lines(&in, error);
     show_progress(&in, true);
-    if (ok)
+    if (ok) {
         write_counts(&in);
-    else
+    } else {
+        refused(error);
         say_what_stays(&in, error);
+    }
 out:
     weir_importer_close(&in.importer);
     weir_lines_close(&in.lines);

@@ -17,7 +17,7 @@ folder with a weir.yaml that names both. What a test may say:
     shop.write("events.jsonl", text)         a file in the shop's folder (the commands' working folder)
     shop.projection("users", sql)            projections/users.sql, loaded by weir.yaml
     shop.weir("read", "-o", "jsonl")         run to its end; .stdout .stderr .code .json() .jsonl()
-    shop.weir("append", …, input=text, check=False, env={"WEIR_FAILPOINT": …})
+    shop.weir("append", …, input=text or bytes, check=False, env={"WEIR_FAILPOINT": …})
     shop.start("relay")                      in the background; see Process in harness_process.py:
                                              .stop() .kill() .pause() .resume() .wait() .log .alive
     shop.sql(query, *values)                 rows as tuples, autocommit; shop.value(…): the first column
@@ -178,16 +178,16 @@ class Shop:
     def weir(self, *args, input=None, check=True, env=None, timeout=120):
         done = subprocess.run(
             [*program(), *map(str, args)],
-            input=input,
+            input=input.encode() if isinstance(input, str) else input,
             capture_output=True,
-            text=True,
             cwd=self.directory,
             env=self._environment(env),
             timeout=timeout * patience(),
         )
-        result = Result(args, done.returncode, done.stdout, done.stderr)
+        said = (stream.decode(errors="backslashreplace") for stream in (done.stdout, done.stderr))
+        result = Result(args, done.returncode, *said)
         self.results.append(result)
-        said = f"{done.stdout[-2000:]}\n{done.stderr[-4000:]}"
+        said = f"{result.stdout[-2000:]}\n{result.stderr[-4000:]}"
         assert not check or result.code == 0, f"weir {shlex.join(map(str, args))}: exit {result.code}\n{said}"
         return result
 

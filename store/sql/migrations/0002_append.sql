@@ -46,7 +46,8 @@ LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
         WHEN event ? 'metadata' AND octet_length((event -> 'metadata')::text) > 65536
             THEN '"metadata" may have 64 KiB: part of it travels twice'
         WHEN event ? 'time' AND (jsonb_typeof(event -> 'time') <> 'string'
-                OR event ->> 'time' !~ '^(?!0000)\d{4}-(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])[Tt]([01]\d|2[0-3]):[0-5]\d:([0-5]\d|60)(\.\d+)?([Zz]|[+-]([01]\d|2[0-3]):[0-5]\d)$'
+                OR event ->> 'time' !~ '^(?!0000)\d{4}-(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])[Tt]([01]\d|2[0-3]):[0-5]\d:([0-5]\d(\.\d+)?|60(\.0+)?)([Zz]|[+-](0\d|1[0-5]):[0-5]\d)$'
+                OR length(event ->> 'time') > 60 -- it, an offset from 16:00 on, or part of a leap second: PostgreSQL cannot
                 OR substr(event ->> 'time', 1, 10) IN ('0001-01-01', '9999-12-31') -- another year in UTC
                 OR substr(event ->> 'time', 9, 2)::int > extract(day FROM
                     make_date(substr(event ->> 'time', 1, 4)::int, substr(event ->> 'time', 6, 2)::int, 1)
@@ -118,7 +119,7 @@ BEGIN
 
     -- Repeated ids: the identical batch is absorbed, a partial overlap is refused.
     IF jsonb_path_exists(append.events, '$[*].id') THEN
-        SELECT count(DISTINCT i.event ->> 'id') AS distinct_ids, count(i.event ->> 'id') AS ids,
+        SELECT count(DISTINCT (i.event ->> 'id')::uuid) AS distinct_ids, count(i.event ->> 'id') AS ids,
                count(e.event_id) AS known, max(e.version) AS last,
                min(e.aggregate_id || ' (' || e.event_id || ')') AS example,
                bool_and(e.aggregate_id = append.aggregate_id AND e.event_type = i.event ->> 'type'
