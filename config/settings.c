@@ -38,6 +38,11 @@ const weir_setting weir_settings[] = {
     INTEGER("store.append_idle_timeout_ms", "60000", 1000, 3600000, "ms",
             "a transaction that appended and then idles this long is ended, since it holds readers "
             "back (recorded by `weir migrate`)"),
+    TEXT("snapshots.policy", "auto",
+         "when a snapshot of an aggregate is taken: none, or some of auto (by size: from 50 events "
+         "every 100, from 201 every 200, from 1,001 every 500), every:N (events), age:1h (s, m, h, "
+         "d), lazy (after a load of over 100 ms or over 100 events), separated by commas"),
+    INTEGER("snapshots.keep", "3", 1, 1000, "snapshots", "most snapshots that an aggregate keeps"),
     TEXT("kafka.brokers", "localhost:9092", "bootstrap servers, host:port separated by commas"),
     TEXT("kafka.topic_prefix", "weir", "{prefix} in topic names; group ids start with it too"),
     TEXT("kafka.topic_format", "{prefix}.{aggregate_type}",

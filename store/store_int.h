@@ -5,7 +5,16 @@
 #ifndef WEIR_STORE_STORE_INT_H
 #define WEIR_STORE_STORE_INT_H
 
+#include "store/snapshots.h"
 #include "store/store.h"
+
+#define WEIR_SNAPSHOT_CHECKSUM 32 /* bytes */
+
+/* A snapshot as a backend keeps it. */
+typedef struct weir_stored_snapshot {
+    weir_snapshot snapshot;
+    unsigned char checksum[WEIR_SNAPSHOT_CHECKSUM];
+} weir_stored_snapshot;
 
 typedef struct weir_backend {
     bool (*append)(weir_store *store, weir_append *appends, size_t count, size_t *failed,
@@ -16,6 +25,19 @@ typedef struct weir_backend {
                            int64_t *version, weir_error *error);
     bool (*streams)(weir_store *store, const char *aggregate_type, int64_t limit,
                     weir_stream_fn *fn, void *context, weir_error *error);
+    /* Snapshots, by snapshots.c, which makes and holds against them the checksum. find gets type
+     * and id in found and adds the latest at or below a version, of whatever schema; version stays
+     * 0 when there is none; the state goes to the buffer if it has the schema version. prune is for
+     * one aggregate, or with NULLs for a type or all. */
+    bool (*snapshot_save)(weir_store *store, const weir_snapshot *snapshot,
+                          const unsigned char checksum[WEIR_SNAPSHOT_CHECKSUM], int keep,
+                          weir_error *error);
+    bool (*snapshot_find)(weir_store *store, weir_stored_snapshot *found, int32_t schema_version,
+                          int64_t at_most, weir_buffer *state, weir_error *error);
+    bool (*snapshot_prune)(weir_store *store, const char *aggregate_type, const char *aggregate_id,
+                           int64_t keep, bool execute, int64_t *count, weir_error *error);
+    bool (*snapshot_list)(weir_store *store, const char *aggregate_type, const char *aggregate_id,
+                          weir_snapshot_fn *fn, void *context, weir_error *error);
     /* wait rests until something beyond the position may have come, at most so long. */
     void (*wait)(weir_store *store, int64_t beyond, int milliseconds);
     bool (*alive)(const weir_store *store);
@@ -42,6 +64,18 @@ bool weir_postgres_append(weir_store *store, weir_append *appends, size_t count,
                           weir_error *error);
 bool weir_postgres_read(weir_store *store, weir_read *what, weir_event_fn *fn, void *context,
                         weir_error *error);
+bool weir_postgres_snapshot_save(weir_store *store, const weir_snapshot *snapshot,
+                                 const unsigned char checksum[WEIR_SNAPSHOT_CHECKSUM], int keep,
+                                 weir_error *error);
+bool weir_postgres_snapshot_find(weir_store *store, weir_stored_snapshot *found,
+                                 int32_t schema_version, int64_t at_most, weir_buffer *state,
+                                 weir_error *error);
+bool weir_postgres_snapshot_prune(weir_store *store, const char *aggregate_type,
+                                  const char *aggregate_id, int64_t keep, bool execute,
+                                  int64_t *count, weir_error *error);
+bool weir_postgres_snapshot_list(weir_store *store, const char *aggregate_type,
+                                 const char *aggregate_id, weir_snapshot_fn *fn, void *context,
+                                 weir_error *error);
 
 /* weir_migrations_check: the schema's migrations are exactly this program's. CONFIG else. */
 WEIR_MUST_USE bool weir_migrations_check(weir_connection *connection, weir_error *error);

@@ -29,6 +29,7 @@ MATRIX = """
 | migrations          | *     | S        | S      | S     | S         | S     |
 | relay_partitions    | *     |          | S      | SIU   | S         | SIU   |
 | relays              | *     |          | S      | SIU   | S         | SIU   |
+| snapshots           | *     |          | S      |       |           | SD    |
 | store               | *     | S        | S      | S     | S         | S     |
 | streams             | *     |          | S      | S     |           | S     |
 | subscriptions       | *     |          | S      |       | SIU       | SIU   |
@@ -39,6 +40,7 @@ MATRIX = """
 | move_checkpoints()  | X     |          |        |       | X         | X     |
 | problem()           | X     |          |        |       |           |       |
 | refuse_change()     | X     |          |        |       |           |       |
+| save_snapshot()     | X     | X        |        |       |           | X     |
 """.strip()
 
 ALL = {"table": "SIUDTRG", "view": "SIUDTRG", "sequence": "SNW", "function": "X", "schema": "PC"}

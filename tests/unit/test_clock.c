@@ -174,9 +174,43 @@ static void test_clocks_run(void **state)
     assert_true(apart >= -1 && apart <= 1);
 }
 
+static void test_durations(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text;
+        int64_t seconds; /* -1: refused */
+    } rows[] = {
+        {"0s", 0},
+        {"90s", 90},
+        {"15m", 900},
+        {"1h", 3600},
+        {"7d", 604800},
+        {"", -1},
+        {"s", -1},
+        {"90", -1},
+        {"1w", -1},
+        {"1hh", -1},
+        {"-1s", -1},
+        {"1 h", -1},
+        {" 1h", -1},
+        {"1.5h", -1},
+        {"366000d", 31622400000},
+        {"366001d", -1},
+        {"9999999999999999999999s", -1},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        int64_t us = -1000000;
+        weir_error error = {0};
+        assert_int_equal(weir_duration_parse(rows[i].text, &us, &error), rows[i].seconds >= 0);
+        assert_int_equal(us, rows[i].seconds * 1000000);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_durations),
         cmocka_unit_test(test_parse),
         cmocka_unit_test(test_fractions_are_cut_off),
         cmocka_unit_test(test_leap_second_counts_as_the_one_before),

@@ -1,7 +1,7 @@
 -- Who may do what. Run after every migration; needs all six roles.
---   appender: weir.append, nothing else        reader: read everything, through the fence
+--   appender: weir.append, weir.save_snapshot  reader: read everything, through the fence
 --   relay: read, and its own bookkeeping       projector: checkpoints, and schemas of its own
---   admin: all of these                        owner: owns the schema; nobody works as it
+--   admin: all of these; remove snapshots      owner: owns the schema; nobody works as it
 DO $$ BEGIN
     EXECUTE format('GRANT CREATE ON DATABASE %I TO weir_owner, weir_projector', current_database());
 END $$;
@@ -10,6 +10,7 @@ REVOKE ALL ON ALL FUNCTIONS IN SCHEMA weir FROM PUBLIC;
 REVOKE ALL ON ALL TABLES IN SCHEMA weir FROM PUBLIC;
 
 GRANT EXECUTE ON FUNCTION weir.append(text, text, bigint, jsonb) TO weir_appender;
+GRANT EXECUTE ON FUNCTION weir.save_snapshot(text, text, bigint, integer, bytea, bytea, integer) TO weir_appender;
 GRANT SELECT ON weir.store, weir.migrations TO weir_appender;
 
 GRANT SELECT ON ALL TABLES IN SCHEMA weir TO weir_reader;
@@ -24,4 +25,5 @@ GRANT SELECT, INSERT, UPDATE ON weir.subscriptions, weir.checkpoints TO weir_pro
 GRANT EXECUTE ON FUNCTION weir.move_checkpoints(text, integer, text[], integer[], bigint[], bigint[], bigint[], bigint[], bigint[])
     TO weir_projector;
 
+GRANT DELETE ON weir.snapshots TO weir_admin;
 GRANT weir_appender, weir_reader, weir_relay, weir_projector TO weir_admin;
