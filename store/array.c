@@ -17,7 +17,7 @@ void weir_array_begin(weir_array *array, weir_pg_type type)
     weir_buffer_clear(&array->bytes);
     weir_buffer_int32(&array->bytes, 1); /* dimensions */
     weir_buffer_int32(&array->bytes, 1); /* may contain nulls */
-    weir_buffer_int32(&array->bytes, type);
+    weir_buffer_int32(&array->bytes, (int32_t)type);
     weir_buffer_int32(&array->bytes, 0); /* elements: set by weir_array_param */
     weir_buffer_int32(&array->bytes, 1); /* lower bound */
 }

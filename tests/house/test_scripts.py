@@ -72,6 +72,15 @@ def test_the_dockerfile_builds_with_what_deps_installs():
     assert wanted and wanted <= known
 
 
+def test_every_fuzz_target_has_seeds_and_is_documented():
+    sources = {p.stem.removeprefix("fuzz_") for p in (ROOT / "tests/fuzz").glob("fuzz_*.c")}
+    folders = {p.name for p in (ROOT / "tests/fuzz/corpus").iterdir() if any(p.iterdir())}
+    documented = set(re.findall(r"^\| `(\w+)` \|", (ROOT / "tests/fuzz/README.md").read_text(), re.M))
+    assert set(run(ROOT / "scripts/fuzz", "--list").split()) == sources == folders == documented
+    wrong = subprocess.run([ROOT / "scripts/fuzz", "nosuch"], capture_output=True, text=True)
+    assert wrong.returncode == 1 and "no target 'nosuch'" in wrong.stderr
+
+
 CTEST = """<testsuite>
 <testcase name="unit/a" status="run"><system-out>[ RUN      ] one
 [       OK ] one
