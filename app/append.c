@@ -1,14 +1,15 @@
 /* append: events to one aggregate, from options (one event) or a JSON array on stdin.
  *
  * Both ways end in the JSON array that weir.append takes; JSON is checked first, because jsonb
- * would fold duplicate keys silently. Nothing is retried: without an id of the caller's, a repeated
- * append would be another event. */
+ * would fold duplicate keys silently, and so is msgpack, which the store takes as it comes. Nothing
+ * is retried: without an id of the caller's, a repeated append would be another event. */
 #include "app/lines.h"
 #include "app/verbs.h"
+#include "base/base64.h"
+#include "store/codec.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -42,50 +43,114 @@ static bool refuse(weir_error *error, const char *what)
     return weir_error_prefix(error, "%s", what);
 }
 
-/* put_json appends ,"name": and the option's JSON: itself, @file, or - for stdin. */
-static bool put_json(const weir_arguments *arguments, const char *option, weir_buffer *events,
-                     weir_error *error)
+/* read_option appends what an option says: its own text, that of @FILE, or - for stdin. */
+static bool read_option(const weir_arguments *arguments, const char *option, weir_buffer *text,
+                        weir_error *error)
 {
     const char *value = weir_arguments_text(arguments, option);
-    weir_buffer_format(events, ",\"%s\":", option);
-    size_t from = events->length;
-    if (strcmp(value, "-") == 0 || value[0] == '@') {
-        if (!read_all(value[0] == '@' ? value + 1 : value, events, error))
-            return weir_error_prefix(error, "--%s", option);
-    } else {
-        weir_buffer_text(events, value);
+    if (strcmp(value, "-") != 0 && value[0] != '@') {
+        weir_buffer_text(text, value);
+        return true;
     }
-    if (!weir_json_check(events->data + from, events->length - from, error)) {
-        char name[32];
-        snprintf(name, sizeof name, "--%s", option);
-        return refuse(error, name);
-    }
+    return read_all(value[0] == '@' ? value + 1 : value, text, error) ||
+           weir_error_prefix(error, "--%s", option);
+}
+
+static bool put_json(const char *member, const weir_buffer *json, weir_buffer *events,
+                     weir_error *error)
+{
+    if (!weir_json_check(json->data ? json->data : "", json->length, error))
+        return false;
+    weir_buffer_format(events, ",\"%s\":", member);
+    weir_buffer_append(events, json->data, json->length);
     return true;
 }
 
-static void put_text(const weir_arguments *arguments, const char *option, weir_buffer *events)
+static bool put_metadata(const weir_arguments *arguments, weir_buffer *events, weir_error *error)
+{
+    weir_buffer json = WEIR_BUFFER(INPUT_LIMIT);
+    bool ok = read_option(arguments, "metadata", &json, error) &&
+              (put_json("metadata", &json, events, error) || refuse(error, "--metadata"));
+    weir_buffer_free(&json);
+    return ok;
+}
+
+/* check_msgpack: what nothing could show or project is not appended by hand. */
+static bool check_msgpack(const weir_buffer *bytes, weir_error *error)
+{
+    weir_buffer json = WEIR_BUFFER(weir_msgpack_json_limit(bytes->length));
+    bool ok = weir_msgpack_to_json(bytes->data ? bytes->data : "", bytes->length, &json, error);
+    weir_buffer_free(&json);
+    return ok;
+}
+
+static void put_bytes(const weir_buffer *bytes, weir_buffer *events)
+{
+    weir_buffer_text(events, ",\"data_base64\":\"");
+    weir_base64_encode(events, bytes->data ? bytes->data : "", bytes->length);
+    weir_buffer_char(events, '"');
+}
+
+/* put_content puts the data as its content type wants it. As the bytes of a file it is taken as it
+ * is; else it is JSON where the type is JSON or msgpack, and a text where not. */
+static bool put_content(const char *type, bool as_is, const weir_buffer *data, weir_buffer *events,
+                        weir_error *error)
+{
+    if (!type || weir_is_json(type))
+        return put_json("data", data, events, error);
+    if (!weir_is_msgpack(type) || as_is) {
+        put_bytes(data, events);
+        return !weir_is_msgpack(type) || check_msgpack(data, error);
+    }
+    weir_buffer packed = WEIR_BUFFER(INPUT_LIMIT);
+    bool ok = weir_json_to_msgpack(data->data ? data->data : "", data->length, &packed, error);
+    if (ok)
+        put_bytes(&packed, events);
+    weir_buffer_free(&packed);
+    return ok;
+}
+
+static bool put_data(const weir_arguments *arguments, weir_buffer *events, weir_error *error)
+{
+    const char *file = weir_arguments_text(arguments, "data-file");
+    weir_buffer data = WEIR_BUFFER(INPUT_LIMIT);
+    bool ok = file ? read_all(file, &data, error) || weir_error_prefix(error, "--data-file")
+                   : read_option(arguments, "data", &data, error);
+    ok = ok && (put_content(weir_arguments_text(arguments, "content-type"), file != NULL, &data,
+                            events, error) ||
+                refuse(error, file ? "--data-file" : "--data"));
+    weir_buffer_free(&data);
+    return ok;
+}
+
+static void put_text(const weir_arguments *arguments, const char *option, const char *member,
+                     weir_buffer *events)
 {
     const char *value = weir_arguments_text(arguments, option);
     if (!value)
         return;
-    weir_buffer_format(events, ",\"%s\":", option);
+    weir_buffer_format(events, ",\"%s\":", member);
     weir_buffer_json(events, value, strlen(value));
 }
 
 static bool from_options(const weir_arguments *arguments, weir_buffer *events, weir_error *error)
 {
     const char *type = weir_arguments_text(arguments, "type");
-    if (!type || !weir_arguments_has(arguments, "data"))
+    bool data = weir_arguments_has(arguments, "data");
+    bool file = weir_arguments_has(arguments, "data-file");
+    if (data && file)
+        return weir_fail(error, WEIR_FATE_CONFIG, "--data and --data-file exclude each other");
+    if (!type || (!data && !file))
         return weir_fail(error, WEIR_FATE_CONFIG,
                          "an event needs --type and --data (or events on stdin: --stdin)");
     weir_buffer_text(events, "[{\"type\":");
     weir_buffer_json(events, type, strlen(type));
-    if (!put_json(arguments, "data", events, error) ||
-        (weir_arguments_has(arguments, "metadata") &&
-         !put_json(arguments, "metadata", events, error)))
+    if (!put_data(arguments, events, error) ||
+        (weir_arguments_has(arguments, "metadata") && !put_metadata(arguments, events, error)))
         return false;
-    put_text(arguments, "id", events);
-    put_text(arguments, "time", events);
+    put_text(arguments, "content-type", "datacontenttype", events);
+    put_text(arguments, "id", "id", events);
+    put_text(arguments, "time", "time", events);
     if (weir_arguments_has(arguments, "schema-version"))
         weir_buffer_format(events, ",\"schemaversion\":%lld",
                            (long long)weir_arguments_integer(arguments, "schema-version"));
@@ -95,8 +160,8 @@ static bool from_options(const weir_arguments *arguments, weir_buffer *events, w
 
 static bool from_stdin(const weir_arguments *arguments, weir_buffer *events, weir_error *error)
 {
-    static const char *const of_one[] = {"type", "data", "metadata",
-                                         "id",   "time", "schema-version"};
+    static const char *const of_one[] = {"type",     "data", "data-file", "content-type",
+                                         "metadata", "id",   "time",      "schema-version"};
     for (size_t i = 0; i < sizeof of_one / sizeof *of_one; i++)
         if (weir_arguments_has(arguments, of_one[i]))
             return weir_fail(error, WEIR_FATE_CONFIG, "--stdin and --%s exclude each other",

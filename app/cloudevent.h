@@ -13,6 +13,9 @@
  *   metadata           an object: metadata that cannot be an attribute
  *   anything else      metadata under its name
  *
+ * data is JSON, also when datacontenttype is msgpack, which it is then made into; with any other
+ * datacontenttype it is a text, whose bytes are the data. data_base64 is the bytes themselves.
+ *
  * aggregateversion, position, storeid and recordedtime are written, and ignored when a line that
  * has a storeid is read: the reading store gives its own. */
 #ifndef WEIR_APP_CLOUDEVENT_H

@@ -7,8 +7,10 @@
 
 #include "app/cloudevent.h"
 #include "base/base64.h"
+#include "store/codec.h"
 
 #define METADATA_LIMIT ((size_t)16 * 1024 * 1024)
+#define DATA_LIMIT ((size_t)64 * 1024 * 1024) /* of msgpack: the greatest line, and more */
 
 typedef enum attribute {
     SPECVERSION,
@@ -199,6 +201,19 @@ static bool read_base64(line *in)
     return true;
 }
 
+static bool read_msgpack(line *in, weir_slice data)
+{
+    weir_new_event *event = &in->read->event;
+    weir_buffer bytes = WEIR_BUFFER(DATA_LIMIT);
+    bool ok = weir_json_to_msgpack(data.text, data.length, &bytes, in->error) ||
+              weir_error_prefix(in->error, "data as %s", event->content_type);
+    event->data = ok ? weir_arena_copy(in->arena, bytes.data, bytes.length) : NULL;
+    event->data_length = bytes.length;
+    event->binary = true;
+    weir_buffer_free(&bytes);
+    return event->data || (ok && too_large(in));
+}
+
 static bool read_data(line *in)
 {
     weir_new_event *event = &in->read->event;
@@ -215,6 +230,8 @@ static bool read_data(line *in)
     event->data_length = data.length;
     if (!event->content_type || weir_is_json(event->content_type))
         return true;
+    if (weir_is_msgpack(event->content_type))
+        return read_msgpack(in, data);
     if (data.text[0] != '"')
         return refuse(in, "of another content type than JSON must be a text, or data_base64", DATA);
     if (!(event->data = weir_json_decode(data, in->arena)))
@@ -277,10 +294,16 @@ static bool read_metadata(line *in, const char *text, size_t length)
         weir_buffer_char(&metadata, '}');
     else
         weir_buffer_text(&metadata, "{}");
-    in->read->event.metadata =
-        metadata.overflow ? NULL : weir_arena_copy(in->arena, metadata.data, metadata.length);
+    /* an attribute may stand in "metadata" once more */
+    bool ok = metadata.overflow ? too_large(in)
+                                : weir_json_check(metadata.data, metadata.length, in->error) ||
+                                      weir_error_prefix(in->error, "metadata");
+    if (ok) {
+        in->read->event.metadata = weir_arena_copy(in->arena, metadata.data, metadata.length);
+        ok = in->read->event.metadata || too_large(in);
+    }
     weir_buffer_free(&metadata);
-    return in->read->event.metadata || too_large(in);
+    return ok;
 }
 
 bool weir_cloudevent_read(const char *text, size_t length, const char *aggregate_type,

@@ -41,6 +41,8 @@ static const weir_option append_options[] = {
     PRESET("expect", "VERSION", "any", "version it must have: N, any, exists (or -1), none (or 0)"),
     TEXT("type", "EVENT", "event type, such as user.created"),
     TEXT("data", "JSON", "the event's data: JSON, @FILE, or - for stdin"),
+    TEXT("data-file", "FILE", "the event's data: a file's bytes as they are; - for stdin"),
+    TEXT("content-type", "TYPE", "what the data is; else application/json"),
     TEXT("metadata", "JSON", "a JSON object, @FILE, or - for stdin"),
     TEXT("id", "UUID", "the event's id; a repeated append with it is absorbed"),
     NUMBER("schema-version", "N", NULL, 1, "version of the data's schema"),
@@ -130,9 +132,13 @@ const weir_command weir_commands[] = {
     {"append", "TYPE ID", "append events to one aggregate",
      "Appends one event from options, or several from a JSON array on stdin, and prints the\n"
      "aggregate's new version. Events on stdin are objects with type, data (or data_base64 and\n"
-     "datacontenttype) and, if wanted, id, metadata, time and schemaversion.",
+     "datacontenttype) and, if wanted, id, metadata, time and schemaversion.\n\n"
+     "--data is JSON; a --content-type of msgpack stores it as msgpack, and any other one that is\n"
+     "not JSON takes it for a text. --data-file takes the bytes of a file as they are.",
      "  weir append user u-1 --expect none --type user.created --data '{\"name\":\"Ann\"}'\n"
      "  weir append user u-1 --expect 1 --type user.renamed --data @renamed.json\n"
+     "  weir append user u-1 --type user.moved --data @m.json --content-type application/msgpack\n"
+     "  weir append user u-1 --type user.portrait --data-file ann.png --content-type image/png\n"
      "  echo '[{\"type\":\"user.left\",\"data\":{}}]' | weir append user u-1 --stdin\n",
      "1 failed, 2 usage, configuration or an event that the store refuses, 3 the version is\n"
      "not as expected, or ids that are stored already",
@@ -161,7 +167,9 @@ const weir_command weir_commands[] = {
 
     {"read", "[TYPE ID]", "show the events of one aggregate, or all",
      "Shows the events of one aggregate by version, or all events by position. A table shows the\n"
-     "beginning of the data; json and jsonl are CloudEvents with all of it.",
+     "beginning of the data; json and jsonl are CloudEvents with all of it. Data that is msgpack "
+     "is\n"
+     "shown as JSON; export writes its bytes.",
      "  weir read user u-1\n"
      "  weir read user u-1 --backwards --limit 1 -o json\n"
      "  weir read user u-1 --as-of 2026-01-31T23:59:59Z\n"
@@ -172,7 +180,8 @@ const weir_command weir_commands[] = {
 
     {"tail", "", "follow events as they are committed",
      "Shows events as they are committed, in position order and without ever missing one, until\n"
-     "it is interrupted. A store that goes away is waited for.",
+     "it is interrupted. A store that goes away is waited for. Data that is msgpack is shown as "
+     "JSON.",
      "  weir tail\n"
      "  weir tail --type user --from-start -o jsonl\n",
      NULL, tail_options, WEIR_FORMATS(1u, 0u, 1u), 0, 0, WEIR_NEEDS_CONFIG | WEIR_AS_READER,

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "app/cloudevent.h"
+#include "store/codec.h"
 
 #define SHOWN_DATA 100                         /* bytes of data in a table */
 #define LINE_LIMIT ((size_t)256 * 1024 * 1024) /* far above any event the store takes */
@@ -22,11 +23,13 @@ static const weir_column columns[] = {
     {0},
 };
 
-void weir_event_sink_open(weir_event_sink *sink, weir_output *output, weir_shape format,
+void weir_event_sink_open(weir_event_sink *sink, weir_output *output, weir_shape format, bool exact,
                           const char *store_id)
 {
-    *sink = (weir_event_sink){.output = output, .format = format, .store_id = store_id};
+    *sink =
+        (weir_event_sink){.output = output, .format = format, .exact = exact, .store_id = store_id};
     sink->line = WEIR_BUFFER(LINE_LIMIT);
+    sink->decoded = WEIR_BUFFER(LINE_LIMIT / 2);
     if (format == WEIR_SHAPE_TABLE)
         sink->table = weir_table_new(output, format, columns);
 }
@@ -75,13 +78,29 @@ static void write_line(weir_event_sink *sink, const weir_event *event)
         weir_output_text(sink->output, "\n");
 }
 
+/* as_shown is the event with its msgpack as JSON; itself where there is none, or it is broken. */
+static weir_event as_shown(weir_event_sink *sink, const weir_event *event)
+{
+    weir_event shown = *event;
+    weir_error ignored;
+    weir_buffer_clear(&sink->decoded);
+    if (event->binary && !sink->exact && weir_is_msgpack(event->content_type) &&
+        weir_msgpack_to_json(event->data, event->data_length, &sink->decoded, &ignored)) {
+        shown.data = sink->decoded.data;
+        shown.data_length = sink->decoded.length;
+        shown.binary = false;
+    }
+    return shown;
+}
+
 bool weir_event_sink_write(void *context, const weir_event *event, weir_error *error)
 {
     weir_event_sink *sink = context;
+    weir_event shown = as_shown(sink, event);
     if (sink->table)
-        write_row(sink, event);
+        write_row(sink, &shown);
     else
-        write_line(sink, event);
+        write_line(sink, &shown);
     sink->count++;
     sink->position = event->position;
     return !sink->output->failure || weir_output_flush(sink->output, error);
@@ -101,4 +120,5 @@ void weir_event_sink_close(weir_event_sink *sink)
     else if (sink->format == WEIR_SHAPE_JSON)
         weir_output_text(sink->output, sink->count ? "\n]\n" : "[]\n");
     weir_buffer_free(&sink->line);
+    weir_buffer_free(&sink->decoded);
 }

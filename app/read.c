@@ -27,14 +27,14 @@ static bool stream_exists(weir_store *store, const char *type, const char *id, w
            weir_fail_code(error, WEIR_FATE_POISON, WEIR_NOT_FOUND, "there is no %s/%s", type, id);
 }
 
-static bool read_to_the_end(weir_session *session, weir_shape format, weir_read *what,
+static bool read_to_the_end(weir_session *session, weir_shape format, bool exact, weir_read *what,
                             weir_error *error)
 {
     reading in = {.stop = &session->stop};
     weir_store *store = weir_session_store(session, error);
     if (!store)
         return false;
-    weir_event_sink_open(&in.sink, &session->output, format, weir_store_id(store));
+    weir_event_sink_open(&in.sink, &session->output, format, exact, weir_store_id(store));
     bool ok = weir_store_read(store, what, take, &in, error);
     if (ok && what->aggregate_id && in.sink.count == 0)
         ok = stream_exists(store, what->aggregate_type, what->aggregate_id, error);
@@ -47,12 +47,12 @@ bool weir_verb_read(weir_session *session, weir_error *error)
 {
     weir_read what;
     return weir_read_options(&session->arguments, &what, error) &&
-           read_to_the_end(session, session->format, &what, error);
+           read_to_the_end(session, session->format, false, &what, error);
 }
 
 bool weir_verb_export(weir_session *session, weir_error *error)
 {
     weir_read what;
     return weir_read_options(&session->arguments, &what, error) &&
-           read_to_the_end(session, WEIR_SHAPE_JSONL, &what, error);
+           read_to_the_end(session, WEIR_SHAPE_JSONL, true, &what, error);
 }

@@ -85,7 +85,7 @@ bool weir_verb_tail(weir_session *session, weir_error *error)
     if (!(in.store = weir_session_store(session, error)))
         return false;
     snprintf(in.store_id, sizeof in.store_id, "%s", weir_store_id(in.store));
-    weir_event_sink_open(&in.sink, &session->output, session->format, in.store_id);
+    weir_event_sink_open(&in.sink, &session->output, session->format, false, in.store_id);
     bool from_now =
         !weir_arguments_flag(arguments, "from-start") && !weir_arguments_has(arguments, "after");
     bool ok = (!from_now || start_now(&in, error)) && follow(&in, error);

@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "projections/handler_int.h"
+#include "store/codec.h"
 
 static bool fail_full(weir_error *error)
 {
@@ -28,12 +29,39 @@ static weir_param binary(const void *bytes, int length)
     return (weir_param){bytes, length, true};
 }
 
-static const weir_param *one_event(const weir_event *event, weir_arena *arena)
+/* What jsonb gets of an event's data; text NULL is SQL's NULL, for content that is neither JSON nor
+ * msgpack. */
+typedef struct json {
+    const char *text;
+    size_t length;
+} json;
+
+static bool find_json(const weir_event *event, weir_arena *arena, json *data, weir_error *error)
 {
+    *data = event->binary ? (json){0} : (json){event->data, event->data_length};
+    if (!event->binary || !weir_is_msgpack(event->content_type))
+        return true;
+    weir_buffer text = WEIR_BUFFER(weir_msgpack_json_limit(event->data_length));
+    bool ok = weir_msgpack_to_json(event->data, event->data_length, &text, error);
+    if (!ok)
+        weir_error_prefix(error, "data");
+    else
+        *data = (json){weir_arena_copy(arena, text.data, text.length), text.length};
+    weir_buffer_free(&text);
+    return ok && (data->text || fail_full(error));
+}
+
+static const weir_param *one_event(const weir_event *event, weir_arena *arena, weir_error *error)
+{
+    json data;
+    if (!find_json(event, arena, &data, error))
+        return NULL;
     scalars *s = weir_arena_alloc(arena, sizeof *s);
     weir_param *params = weir_arena_alloc(arena, WEIR_EVENT_COLUMNS * sizeof *params);
-    if (!s || !params)
+    if (!s || !params) {
+        fail_full(error);
         return NULL;
+    }
     s->position = (int64_t)htobe64((uint64_t)event->position);
     s->version = (int64_t)htobe64((uint64_t)event->version);
     s->time = (int64_t)htobe64((uint64_t)(event->time_us - WEIR_PG_EPOCH_US));
@@ -47,7 +75,7 @@ static const weir_param *one_event(const weir_event *event, weir_arena *arena)
         binary(event->id.bytes, 16),
         WEIR_PARAM_TEXT(event->type),
         binary(&s->schema_version, 4),
-        WEIR_PARAM_TEXT(event->binary ? NULL : event->data),
+        WEIR_PARAM_TEXT(data.text),
         WEIR_PARAM_TEXT(event->metadata ? event->metadata : "{}"),
         binary(&s->time, 8),
         binary(&s->recorded_at, 8),
@@ -62,8 +90,12 @@ static const weir_pg_type column_types[WEIR_EVENT_COLUMNS] = {
     WEIR_PG_JSONB, WEIR_PG_TIMESTAMPTZ, WEIR_PG_TIMESTAMPTZ,
 };
 
-static void add_event(weir_array *arrays, const weir_event *event)
+static bool add_event(weir_array *arrays, const weir_event *event, weir_arena *arena,
+                      weir_error *error)
 {
+    json data;
+    if (!find_json(event, arena, &data, error))
+        return false;
     const char *metadata = event->metadata ? event->metadata : "{}";
     weir_array_int64(&arrays[0], event->position);
     weir_array_text(&arrays[1], event->aggregate_type, strlen(event->aggregate_type));
@@ -72,42 +104,54 @@ static void add_event(weir_array *arrays, const weir_event *event)
     weir_array_uuid(&arrays[4], &event->id);
     weir_array_text(&arrays[5], event->type, strlen(event->type));
     weir_array_int32(&arrays[6], event->schema_version);
-    weir_array_jsonb(&arrays[7], event->binary ? NULL : event->data, event->data_length);
+    weir_array_jsonb(&arrays[7], data.text, data.length);
     weir_array_jsonb(&arrays[8], metadata,
                      event->metadata ? event->metadata_length : strlen(metadata));
     weir_array_time(&arrays[9], event->time_us);
     weir_array_time(&arrays[10], event->recorded_at_us);
+    return true;
 }
 
-static const weir_param *many_events(weir_feed *feed, const weir_batch *batch,
-                                     const uint32_t *indexes, size_t count)
+static bool add_events(weir_feed *feed, const weir_batch *batch, const uint32_t *indexes,
+                       size_t count, weir_error *error)
 {
-    weir_param *params = weir_arena_alloc(batch->arena, WEIR_EVENT_COLUMNS * sizeof *params);
-    if (!params)
-        return NULL;
     for (size_t i = 0; i < WEIR_EVENT_COLUMNS; i++)
         weir_array_begin(&feed->arrays[i], column_types[i]);
     for (size_t i = 0; i < count; i++)
-        add_event(feed->arrays, &batch->events[indexes[i]]);
-    for (size_t i = 0; i < WEIR_EVENT_COLUMNS; i++) {
+        if (!add_event(feed->arrays, &batch->events[indexes[i]], batch->arena, error))
+            return false;
+    return true;
+}
+
+static const weir_param *many_events(weir_feed *feed, const weir_batch *batch,
+                                     const uint32_t *indexes, size_t count, weir_error *error)
+{
+    weir_param *params = weir_arena_alloc(batch->arena, WEIR_EVENT_COLUMNS * sizeof *params);
+    bool fits = params != NULL;
+    if (fits && !add_events(feed, batch, indexes, count, error))
+        return NULL;
+    for (size_t i = 0; fits && i < WEIR_EVENT_COLUMNS; i++) {
         params[i] = weir_array_param(&feed->arrays[i]);
-        if (feed->arrays[i].bytes.overflow)
-            return NULL;
+        fits = !feed->arrays[i].bytes.overflow;
+        if (!fits)
+            break;
         params[i].value = weir_arena_copy(batch->arena, params[i].value, (size_t)params[i].length);
-        if (!params[i].value)
-            return NULL;
+        fits = params[i].value != NULL;
     }
-    return params;
+    if (!fits)
+        fail_full(error);
+    return fits ? params : NULL;
 }
 
 /* Adds the calls of one handler for these events: its statements in order. */
 static bool add_calls(weir_feed *feed, const weir_batch *batch, const weir_on *on,
                       const uint32_t *indexes, size_t count, weir_calls *calls, weir_error *error)
 {
-    const weir_param *params = count == 1 ? one_event(&batch->events[indexes[0]], batch->arena)
-                                          : many_events(feed, batch, indexes, count);
+    const weir_param *params = count == 1
+                                   ? one_event(&batch->events[indexes[0]], batch->arena, error)
+                                   : many_events(feed, batch, indexes, count, error);
     if (!params)
-        return fail_full(error);
+        return false;
     for (size_t i = 0; i < on->count; i++) {
         const weir_statement *statement = &feed->projection->handlers[on->first + i];
         weir_call call = {count == 1 ? statement->name : statement->many, params,

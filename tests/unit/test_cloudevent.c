@@ -57,6 +57,13 @@ static void test_other_content_becomes_bytes(void **state)
         "{" BASE "," UUID ",\"datacontenttype\":\"text/plain\",\"data\":\"h\\u00e9\\n\"}", arena);
     assert_true(read.event.binary);
     assert_data(&read, "h\xc3\xa9\n");
+    read = read_line("{" BASE "," UUID
+                     ",\"datacontenttype\":\"application/msgpack\",\"data\":{\"a\":\"b\"}}",
+                     arena);
+    assert_true(read.event.binary);
+    assert_data(&read, "\x81\xa1"
+                       "a\xa1"
+                       "b");
     read = read_line("{" BASE "," UUID ",\"data_base64\":\"aGk=\"}", arena);
     assert_true(read.event.binary);
     assert_data(&read, "hi");
@@ -124,6 +131,9 @@ static void test_a_wrong_line_says_why(void **state)
         {"{" BASE "," UUID ",\"schemaversion\":0}", "whole number from 1"},
         {"{" BASE "," UUID ",\"data\":1,\"datacontenttype\":\"text/xml\"}", "must be a text"},
         {"{" BASE "," UUID ",\"data\":{\"a\":1,\"a\":1}}", "duplicate"},
+        {"{" BASE "," UUID ",\"x\":1,\"metadata\":{\"x\":2}}", "metadata: /x: a duplicate key"},
+        {"{" BASE "," UUID ",\"datacontenttype\":\"application/msgpack\",\"data\":[1e-400]}",
+         "data as application/msgpack: /0: a double cannot hold"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         weir_arena *arena = weir_arena_new(ARENA);

@@ -57,6 +57,7 @@ static void event(fixture *f, const char *aggregate_type, const char *aggregate_
                                        .version = 1,
                                        .type = type,
                                        .schema_version = 1,
+                                       .content_type = "application/octet-stream",
                                        .data = "{}",
                                        .data_length = 2,
                                        .metadata = "{}",
@@ -177,6 +178,44 @@ static void test_labels_name_the_line(void **state)
     assert_string_equal(f->calls.label[1], "p.sql:7");
     assert_string_equal(f->calls.label[2], "p.sql:9");
     done(f);
+}
+
+static void packed(fixture *f, const char *bytes)
+{
+    event(f, "a", "1", "x");
+    weir_event *last = &f->events[f->count - 1];
+    last->content_type = "application/msgpack";
+    last->binary = true;
+    last->data = bytes;
+    last->data_length = strlen(bytes);
+}
+
+/* The texts that stand in the parameter of data: one, or those of an array's elements. */
+static void assert_holds(const weir_param *data, const char *text)
+{
+    size_t length = data->binary ? (size_t)data->length : strlen(data->value);
+    assert_non_null(memmem(data->value, length, text, strlen(text)));
+}
+
+static void test_msgpack_is_data_too(void **state)
+{
+    (void)state;
+    static const char *const files[] = {FILE_TEXT("each"), FILE_TEXT("batch")};
+    for (int i = 0; i < 2; i++) {
+        fixture *f = given(files[i]);
+        weir_error error = {0};
+        packed(f, "\x81\xa1n\x07");
+        packed(f, "\x81\xa1n\x08");
+        assert_true(collect(f, false, &error));
+        assert_int_equal(f->calls.count, i == 0 ? 4 : 2);
+        assert_holds(&f->calls.calls[0].params[7], "{\"n\":7}");
+        assert_holds(&f->calls.calls[i == 0 ? 2 : 0].params[7], "{\"n\":8}");
+        packed(f, "\x81\xa1n\xc1");
+        assert_false(collect(f, false, &error));
+        assert_int_equal(error.fate, WEIR_FATE_POISON);
+        assert_string_equal(error.message, "data: /n: byte 0xc1 is not msgpack");
+        done(f);
+    }
 }
 
 static void test_nothing_wanted_is_nothing_called(void **state)
@@ -315,6 +354,7 @@ int main(void)
         cmocka_unit_test(test_aggregate_goes_in_waves),
         cmocka_unit_test(test_batch_takes_runs),
         cmocka_unit_test(test_labels_name_the_line),
+        cmocka_unit_test(test_msgpack_is_data_too),
         cmocka_unit_test(test_nothing_wanted_is_nothing_called),
         cmocka_unit_test(test_waves_keep_their_promise),
         cmocka_unit_test(test_a_single_event_is_sent_as_values),
