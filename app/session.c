@@ -98,6 +98,10 @@ static void explain(const weir_session *session, weir_error *error)
         return;
     if (strcmp(error->sqlstate, "42501") == 0)
         explain_rights(session, error);
+    if (strcmp(error->sqlstate, "22021") == 0) { /* bytes that are no character */
+        error->code = WEIR_INVALID;
+        add(error, "arguments must be UTF-8");
+    }
     weir_session_explain_config(session->config, error);
 }
 

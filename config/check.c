@@ -23,6 +23,8 @@ static bool check_schema(const weir_config *config, weir_error *error)
         return refuse(config, "store.schema",
                       "must have 1 to 40 of a-z, 0-9 and _, beginning with neither a digit nor pg_",
                       error);
+    if (strcmp(schema, "public") == 0 || strcmp(schema, "information_schema") == 0)
+        return refuse(config, "store.schema", "must be a schema of the store's own", error);
     return true;
 }
 

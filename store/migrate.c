@@ -198,12 +198,33 @@ static bool settle(weir_connection *connection, const weir_config *config, weir_
     return updated != NULL;
 }
 
+/* The owner and the rights of everything in the schema are about to change, and its name is about
+ * to stand in every statement. */
+static bool check_schema(weir_connection *connection, weir_error *error)
+{
+    const char *schema = weir_connection_schema(connection);
+    weir_param param = WEIR_PARAM_TEXT(schema);
+    weir_result *found = weir_connection_query(connection, "schema_usable", &param, 1, error);
+    if (!found)
+        return false;
+    bool plain = weir_result_bool(found, 0, 0), others = weir_result_bool(found, 0, 1);
+    weir_result_free(found);
+    if (!plain)
+        return weir_fail(error, WEIR_FATE_CONFIG,
+                         "store.schema: '%s' is a word of SQL; choose another name", schema);
+    return !others || weir_fail(error, WEIR_FATE_CONFIG,
+                                "schema %s exists and has other things than a store in it; choose "
+                                "another store.schema",
+                                schema);
+}
+
 static bool migrate(weir_connection *connection, const weir_config *config, int *applied,
                     weir_buffer *statements, weir_error *error)
 {
     bool all = false, owner = false;
     const weir_sql *pending = NULL;
     if (!weir_connection_execute(connection, "SELECT pg_advisory_lock(0, 1)", error) ||
+        !check_schema(connection, error) ||
         !try_script(connection, "admin/roles", statements, error) ||
         !roles_present(connection, &all, &owner, error) ||
         !begin(connection, all && owner, error) || !find_pending(connection, &pending, error))

@@ -1,7 +1,7 @@
 /* Appending on PostgreSQL: encodes events for weir.append and sends all appends of a call in one
- * pipeline, so that they are one transaction; sorted by aggregate, so that two such calls never
- * wait for each other. Every event gets its id here, so that a call repeated after a lost answer is
- * absorbed. */
+ * pipeline, so that they are one transaction; sorted by aggregate if it is theirs alone, so that
+ * two such calls never wait for each other. Every event gets its id here, so that a call repeated
+ * after a lost answer is absorbed. */
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -76,7 +76,8 @@ static bool encode_append(const weir_append *append, weir_buffer *out, struct dr
 /* All that one call needs, from first to last. */
 struct batch {
     weir_append *appends;
-    const weir_append **order; /* by aggregate; those of one aggregate as the caller has them */
+    const weir_append *
+        *order; /* by aggregate, or the caller's; within one aggregate the caller's */
     struct draft *drafts;
     weir_param *params;
     weir_call *calls;
@@ -93,7 +94,9 @@ static int by_aggregate(const void *left, const void *right)
     return order ? order : (a > b) - (a < b);
 }
 
-static void batch_init(struct batch *batch, weir_append *appends, size_t count)
+/* sorted: not in a transaction of the caller's, who may hold other streams already, so that no
+ * order of ours prevents deadlocks, and whose own order is then worth more. */
+static void batch_init(struct batch *batch, weir_append *appends, size_t count, bool sorted)
 {
     *batch = (struct batch){.appends = appends, .texts = WEIR_BUFFER(CALL_LIMIT)};
     batch->order = weir_calloc(count + 1, sizeof(weir_append *));
@@ -102,7 +105,8 @@ static void batch_init(struct batch *batch, weir_append *appends, size_t count)
     batch->calls = weir_calloc(count + 1, sizeof *batch->calls);
     for (size_t n = 0; n < count; n++)
         batch->order[n] = &appends[n];
-    qsort(batch->order, count, sizeof(weir_append *), by_aggregate);
+    if (sorted)
+        qsort(batch->order, count, sizeof(weir_append *), by_aggregate);
 }
 
 static void batch_free(struct batch *batch)
@@ -144,7 +148,7 @@ bool weir_postgres_append(weir_store *store, weir_append *appends, size_t count,
     struct batch batch;
     int refused = 0;
     bool ok = true;
-    batch_init(&batch, appends, count);
+    batch_init(&batch, appends, count, !weir_connection_in_transaction(store->connection));
     for (size_t n = 0; ok && n < count; n++) {
         ok = encode_append(batch.order[n], &batch.texts, &batch.drafts[n], error);
         refused = (int)n;

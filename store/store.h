@@ -67,11 +67,12 @@ weir_connection *weir_store_connection(weir_store *store); /* owned by the store
 const char *weir_store_id(const weir_store *store);        /* UUID text */
 int weir_store_number(const weir_store *store);
 
-/* weir_store_append appends, all of them in one transaction (or in the one that is open on the
- * connection), pipelined; streams are locked in one order, so that two calls never deadlock. JSON
- * is checked before anything is sent: syntax, duplicate keys, \u0000, numbers out of range are
- * POISON. CONFLICT with code WEIR_CONFLICT on a version conflict. On failure *failed (may be NULL)
- * is the index of the append at fault, count when none is. */
+/* weir_store_append appends, all of them in one transaction, pipelined; streams are locked in one
+ * order, so that two calls never deadlock. In a transaction that is open on the connection it keeps
+ * the caller's order, and that of positions is the same. JSON is checked before anything is sent:
+ * syntax, duplicate keys, \u0000, numbers out of range are POISON. CONFLICT with code WEIR_CONFLICT
+ * on a version conflict. On failure *failed (may be NULL) is the index of the append at fault,
+ * count when none is. */
 WEIR_MUST_USE bool weir_store_append(weir_store *store, weir_append *appends, size_t count,
                                      size_t *failed, weir_error *error);
 

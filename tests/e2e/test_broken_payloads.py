@@ -14,8 +14,6 @@ import json
 import psycopg
 import pytest
 
-pytestmark = pytest.mark.once
-
 ID = "018f4e6e-0c6b-7d5e-9f63-2f6a1d3c9a10"
 NOT_TIME, NOT_UUID, NOT_BASE64 = '"time" is not an RFC 3339', '"id" is not a UUID', '"data_base64" is not base64'
 TEXT = '"type" must'
@@ -106,6 +104,7 @@ def digest(shop):
     return hashlib.sha256(repr((tables, rows, objects)).encode()).hexdigest()
 
 
+@pytest.mark.once
 def test_append_refuses_each(shop):
     shop.weir("migrate")
     before, wrong = digest(shop), []
@@ -134,6 +133,7 @@ ARGUMENTS = [
 ]
 
 
+@pytest.mark.once
 def test_append_refuses_its_other_arguments(shop):
     shop.weir("migrate")
     before, wrong = digest(shop), []
@@ -150,6 +150,7 @@ def test_append_refuses_its_other_arguments(shop):
     assert digest(shop) == before
 
 
+@pytest.mark.once
 def test_an_id_twice_or_used_elsewhere_is_refused(shop):
     shop.weir("migrate")
     shop.append("broken", "b", {"id": ID, "type": "t", "data": 1})

@@ -13,7 +13,8 @@ $$;
 COMMENT ON FUNCTION weir.fence_key IS 'advisory lock key: 16 bits of store number, 48 of floor';
 
 -- weir.problem: why this element of `events` is refused, or NULL. One expression without a
--- subquery, so that the planner inlines it: a call would cost more than the check.
+-- subquery, so that the planner inlines it: a call would cost more than the check. Backslashes stand
+-- in E'' alone, since the caller's session decides how others are read.
 CREATE FUNCTION weir.problem(event jsonb, max_event_bytes integer) RETURNS text
 LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
     SELECT CASE
@@ -22,7 +23,7 @@ LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
             THEN 'unknown keys in it: ' ||
                  (event - '{type,data,data_base64,datacontenttype,id,metadata,time,schemaversion}'::text[])::text
         WHEN jsonb_typeof(event -> 'type') IS DISTINCT FROM 'string' THEN '"type" must be a text'
-        WHEN octet_length(event ->> 'type') NOT BETWEEN 1 AND 200 OR event ->> 'type' ~ '[\u0001-\u001f\u007f-\u009f]'
+        WHEN octet_length(event ->> 'type') NOT BETWEEN 1 AND 200 OR event ->> 'type' ~ E'[\\u0001-\\u001f\\u007f-\\u009f]'
             THEN '"type" must have 1 to 200 bytes and no control characters'
         WHEN event ? 'data' AND event ? 'data_base64' THEN '"data" and "data_base64" exclude each other'
         WHEN NOT event ? 'data' AND NOT event ? 'data_base64' THEN '"data" or "data_base64" is missing'
@@ -46,7 +47,7 @@ LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
         WHEN event ? 'metadata' AND octet_length((event -> 'metadata')::text) > 65536
             THEN '"metadata" may have 64 KiB: part of it travels twice'
         WHEN event ? 'time' AND (jsonb_typeof(event -> 'time') <> 'string'
-                OR event ->> 'time' !~ '^(?!0000)\d{4}-(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])[Tt]([01]\d|2[0-3]):[0-5]\d:([0-5]\d(\.\d+)?|60(\.0+)?)([Zz]|[+-](0\d|1[0-5]):[0-5]\d)$'
+                OR event ->> 'time' !~ '^(?!0000)[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])[Tt]([01][0-9]|2[0-3]):[0-5][0-9]:([0-5][0-9]([.][0-9]+)?|60([.]0+)?)([Zz]|[+-](0[0-9]|1[0-5]):[0-5][0-9])$'
                 OR length(event ->> 'time') > 60 -- it, an offset from 16:00 on, or part of a leap second: PostgreSQL cannot
                 OR substr(event ->> 'time', 1, 10) IN ('0001-01-01', '9999-12-31') -- another year in UTC
                 OR substr(event ->> 'time', 9, 2)::int > extract(day FROM
@@ -83,7 +84,7 @@ BEGIN
         RAISE EXCEPTION 'invalid aggregate type %', quote_nullable(append.aggregate_type) USING ERRCODE = 'WV002',
             DETAIL = 'It must have 1 to 100 letters, digits, "_", "." or "-", since it names a topic.';
     ELSIF append.aggregate_id IS NULL OR octet_length(append.aggregate_id) NOT BETWEEN 1 AND 256
-            OR append.aggregate_id ~ '[\u0001-\u001f\u007f-\u009f]' THEN
+            OR append.aggregate_id ~ E'[\\u0001-\\u001f\\u007f-\\u009f]' THEN
         RAISE EXCEPTION 'invalid aggregate id %', quote_nullable(left(append.aggregate_id, 300)) USING ERRCODE = 'WV002',
             DETAIL = 'It must have 1 to 256 bytes and no control characters.';
     ELSIF append.expected_version < -1 THEN
