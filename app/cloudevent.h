@@ -21,7 +21,7 @@
 #ifndef WEIR_APP_CLOUDEVENT_H
 #define WEIR_APP_CLOUDEVENT_H
 
-#include "app/json_walk.h"
+#include "base/json_walk.h"
 #include "store/store.h"
 
 typedef struct weir_cloudevent {

@@ -1,5 +1,6 @@
-/* A scanner for JSON that is known to be good: it only has to find where values end. */
-#include "app/json_walk.h"
+/* A scanner for JSON that is known to be good: it only has to find where values end. Text that is
+ * not JSON gives slices that mean nothing, but never one outside the text, and every walk ends. */
+#include "base/json_walk.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -18,9 +19,10 @@ static void skip_space(weir_json_walk *walk)
 static void skip_string(weir_json_walk *walk)
 {
     for (walk->at++; walk->at < walk->end && *walk->at != '"'; walk->at++)
-        if (*walk->at == '\\')
+        if (*walk->at == '\\' && walk->at + 1 < walk->end)
             walk->at++;
-    walk->at++;
+    if (walk->at < walk->end)
+        walk->at++;
 }
 
 /* skip_nested passes an object or array: brackets inside strings do not count. */
@@ -51,34 +53,82 @@ static weir_slice read_value(weir_json_walk *walk)
     else
         while (walk->at < walk->end && !is_space(*walk->at) && !strchr(",]}", *walk->at))
             walk->at++;
-    if (walk->at > walk->end)
-        walk->at = walk->end;
     return (weir_slice){from, (size_t)(walk->at - from)};
 }
 
-bool weir_json_object(weir_json_walk *walk, const char *text, size_t length)
+static bool open_with(weir_json_walk *walk, const char *text, size_t length, char bracket)
 {
     *walk = (weir_json_walk){text, text + length};
     skip_space(walk);
-    if (walk->at == walk->end || *walk->at != '{')
+    if (walk->at == walk->end || *walk->at != bracket)
         return false;
     walk->at++;
     return true;
 }
 
-bool weir_json_next(weir_json_walk *walk, weir_slice *key, weir_slice *value)
+bool weir_json_object(weir_json_walk *walk, const char *text, size_t length)
+{
+    return open_with(walk, text, length, '{');
+}
+
+bool weir_json_array(weir_json_walk *walk, const char *text, size_t length)
+{
+    return open_with(walk, text, length, '[');
+}
+
+/* skip_comma passes what stands before the next member or element. */
+static void skip_comma(weir_json_walk *walk)
 {
     skip_space(walk);
     if (walk->at < walk->end && *walk->at == ',')
         walk->at++;
     skip_space(walk);
+}
+
+bool weir_json_next(weir_json_walk *walk, weir_slice *key, weir_slice *value)
+{
+    skip_comma(walk);
     if (walk->at >= walk->end || *walk->at != '"')
         return false;
     *key = read_value(walk);
     skip_space(walk);
-    walk->at++; /* the colon */
+    if (walk->at < walk->end)
+        walk->at++; /* the colon */
     *value = read_value(walk);
-    return true;
+    return key->length >= 2 && value->length > 0;
+}
+
+bool weir_json_element(weir_json_walk *walk, weir_slice *value)
+{
+    skip_comma(walk);
+    if (walk->at >= walk->end || *walk->at == ']')
+        return false;
+    *value = read_value(walk);
+    return value->length > 0;
+}
+
+/* skip_digits passes digits, at least one; NULL when there is none. */
+static const char *skip_digits(const char *at, const char *end)
+{
+    const char *from = at;
+    while (at < end && *at >= '0' && *at <= '9')
+        at++;
+    return at > from ? at : NULL;
+}
+
+bool weir_json_is_number(const char *text, size_t length)
+{
+    const char *end = text + length, *from = text + (length > 0 && *text == '-');
+    const char *at = skip_digits(from, end);
+    if (!at || (at - from > 1 && *from == '0'))
+        return false;
+    if (at < end && *at == '.' && !(at = skip_digits(at + 1, end)))
+        return false;
+    if (at < end && (*at == 'e' || *at == 'E')) {
+        at += 1 + (at + 1 < end && (at[1] == '-' || at[1] == '+'));
+        at = skip_digits(at, end);
+    }
+    return at == end;
 }
 
 static unsigned hex4(const char *text)
@@ -147,11 +197,10 @@ char *weir_json_decode(weir_slice string, weir_arena *arena)
 
 bool weir_json_is(weir_slice string, const char *text)
 {
-    size_t length = strlen(text);
-    if (string.length == length + 2 && memcmp(string.text + 1, text, length) == 0)
-        return true;
-    if (!memchr(string.text, '\\', string.length))
-        return false;
+    if (!memchr(string.text, '\\', string.length)) {
+        size_t length = strlen(text);
+        return string.length == length + 2 && memcmp(string.text + 1, text, length) == 0;
+    }
     weir_arena *arena = weir_arena_new(string.length + 4096);
     char *decoded = weir_json_decode(string, arena);
     bool equal = decoded && strcmp(decoded, text) == 0;
