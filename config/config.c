@@ -131,7 +131,7 @@ static bool load_file(weir_config *config, const char *path, weir_error *error)
     char *copy = weir_strdup(path);
     config->directory = weir_strdup(dirname(copy));
     free(copy);
-    return weir_yaml_load(config, path, error);
+    return weir_sections_load(config, path, error);
 }
 
 weir_config *weir_config_load(const char *path, const char *const *overrides, size_t override_count,

@@ -72,6 +72,12 @@ const char *weir_config_file(const weir_config *config);
 /* weir_config_directory is the folder that relative paths in the config are relative to. */
 const char *weir_config_directory(const weir_config *config);
 
+/* weir_config_files calls fn for every file that the patterns of a LIST find, relative to that
+ * folder, in order. CONFIG for a pattern that finds none; false as soon as fn is. */
+typedef bool weir_file_fn(void *context, const char *path, weir_error *error);
+WEIR_MUST_USE bool weir_config_files(const weir_config *config, const char *name, weir_file_fn *fn,
+                                     void *context, weir_error *error);
+
 /* weir_config_show appends the whole effective configuration as YAML with a comment a line saying
  * where it came from; secrets are redacted. */
 void weir_config_show(const weir_config *config, weir_buffer *buffer);

@@ -50,8 +50,8 @@ void weir_value_clear(weir_value *value);
 /* weir_config_overlay finds or makes the overlay of a subscription. */
 weir_overlay *weir_config_overlay(weir_config *config, const char *name, bool from_environment);
 
-/* weir_yaml_load reads the file into config. */
-WEIR_MUST_USE bool weir_yaml_load(weir_config *config, const char *path, weir_error *error);
+/* weir_sections_load reads the file into config. */
+WEIR_MUST_USE bool weir_sections_load(weir_config *config, const char *path, weir_error *error);
 
 /* weir_environment_load applies WEIR_SECTION_KEY variables. */
 WEIR_MUST_USE bool weir_environment_load(weir_config *config, weir_error *error);

@@ -3,7 +3,6 @@
  * Two projections of one name, a pattern that finds no file, and settings for a subscription that
  * does not exist are mistakes that would otherwise stay silent: they are refused. */
 #include <errno.h>
-#include <glob.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -78,8 +77,9 @@ weir_apply weir_projection_apply(const weir_projection *projection)
     return projection->apply;
 }
 
-static bool add(weir_projections *projections, const char *path, weir_error *error)
+static bool add(void *context, const char *path, weir_error *error)
 {
+    weir_projections *projections = context;
     weir_projection *projection = weir_projection_load(path, error);
     if (!projection)
         return false;
@@ -99,26 +99,6 @@ static bool add(weir_projections *projections, const char *path, weir_error *err
     return true;
 }
 
-static bool add_pattern(const weir_config *config, const char *pattern,
-                        weir_projections *projections, weir_error *error)
-{
-    const char *folder = weir_config_directory(config);
-    bool as_is = *pattern == '/' || strcmp(folder, ".") == 0;
-    char *path = as_is ? weir_strdup(pattern) : weir_format("%s/%s", folder, pattern);
-    glob_t found = {0};
-    int result = glob(path, 0, NULL, &found);
-    bool ok = result == 0;
-    if (result == GLOB_NOMATCH)
-        weir_fail(error, WEIR_FATE_CONFIG, "projections.files: no file matches '%s'", path);
-    else if (!ok)
-        weir_fail(error, WEIR_FATE_CONFIG, "projections.files: '%s' cannot be read", path);
-    for (size_t i = 0; ok && i < found.gl_pathc; i++)
-        ok = add(projections, found.gl_pathv[i], error);
-    globfree(&found);
-    free(path);
-    return ok;
-}
-
 static bool check_override(const char *name, const weir_projections *projections, weir_error *error)
 {
     weir_suggestion near = {.word = name};
@@ -136,10 +116,7 @@ bool weir_projections_load(const weir_config *config, weir_projections *projecti
                            weir_error *error)
 {
     *projections = (weir_projections){0};
-    bool ok = true;
-    for (size_t i = 0; ok && i < weir_config_count(config, "projections.files"); i++)
-        ok = add_pattern(config, weir_config_item(config, "projections.files", i), projections,
-                         error);
+    bool ok = weir_config_files(config, "projections.files", add, projections, error);
     for (size_t i = 0; ok && i < weir_config_subscriptions(config); i++)
         ok = check_override(weir_config_subscription_name(config, i), projections, error);
     if (!ok)
