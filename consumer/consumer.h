@@ -58,6 +58,10 @@ weir_subscription *weir_subscription_new(const weir_config *config, weir_handler
                                          weir_stop *stop, weir_error *error);
 void weir_subscription_free(weir_subscription *subscription);
 
+/* weir_subscription_upcast makes the handler get its events in the latest form of their type; NULL,
+ * as at first: as the topic has them. Before run; upcasters outlive the subscription. */
+void weir_subscription_upcast(weir_subscription *subscription, const weir_upcasters *upcasters);
+
 /* weir_subscription_run applies events until stop is requested, finishing the transaction in
  * progress. With once: up to the ends of the topics as they were at its start. RETRY failures back
  * off for ever, logged once per change of state. False: the subscription stopped itself, error says

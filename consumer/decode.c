@@ -183,8 +183,21 @@ static bool read_identity(const weir_fields *fields, weir_event *event, weir_err
     return true;
 }
 
+/* What the event becomes goes to where what it was is. */
+static bool upcast(const weir_upcasters *upcasters, weir_arena *arena, weir_buffer *scratch,
+                   weir_event *event, weir_error *error)
+{
+    const char *stored = event->data;
+    if (!weir_upcasters_apply(upcasters, event, scratch, error))
+        return false;
+    if (event->data != stored)
+        event->data = weir_arena_copy(arena, event->data, event->data_length);
+    return event->data || fail_full(error);
+}
+
 bool weir_event_read(const weir_fields *fields, const weir_chain *chain, weir_payload payload,
-                     weir_arena *arena, weir_buffer *scratch, weir_event *event, weir_error *error)
+                     const weir_upcasters *upcasters, weir_arena *arena, weir_buffer *scratch,
+                     weir_event *event, weir_error *error)
 {
     *event = (weir_event){.position = chain->position};
     return read_identity(fields, event, error) &&
@@ -195,5 +208,6 @@ bool weir_event_read(const weir_fields *fields, const weir_chain *chain, weir_pa
            read_time(fields, WEIR_FIELD_TIME, &event->time_us, error) &&
            read_time(fields, WEIR_FIELD_RECORDED_TIME, &event->recorded_at_us, error) &&
            read_metadata(fields, arena, scratch, event, error) &&
-           read_data(payload, arena, event, error);
+           read_data(payload, arena, event, error) &&
+           upcast(upcasters, arena, scratch, event, error);
 }

@@ -3,6 +3,7 @@
 #define WEIR_CONSUMER_DECODE_INT_H
 
 #include "store/store.h"
+#include "store/upcast.h"
 
 typedef struct weir_header {
     const char *name;
@@ -69,11 +70,12 @@ typedef struct weir_payload {
     size_t length;
 } weir_payload;
 
-/* weir_event_read makes the event; its texts are copies in arena, NUL-terminated. scratch is a
- * bounded buffer of the caller's that is reused. POISON for broken headers and for what does not
- * fit. */
+/* weir_event_read makes the event, in the latest form of its type (upcasters NULL: as it is); its
+ * texts are copies in arena, NUL-terminated. scratch is a bounded buffer of the caller's that is
+ * reused. POISON for broken headers, for what does not fit, and for what cannot be upcast. */
 WEIR_MUST_USE bool weir_event_read(const weir_fields *fields, const weir_chain *chain,
-                                   weir_payload payload, weir_arena *arena, weir_buffer *scratch,
-                                   weir_event *event, weir_error *error);
+                                   weir_payload payload, const weir_upcasters *upcasters,
+                                   weir_arena *arena, weir_buffer *scratch, weir_event *event,
+                                   weir_error *error);
 
 #endif

@@ -88,9 +88,11 @@ static bool take(weir_subscription *s, const weir_message *message, const weir_f
     weir_intake *intake = &s->intake;
     grow(intake, s->batch_events);
     weir_event *event = &intake->events[intake->count];
-    if (!weir_event_read(fields, chain, message->payload, intake->arena, &intake->scratch, event,
-                         error))
+    if (!weir_event_read(fields, chain, message->payload, s->upcasters, intake->arena,
+                         &intake->scratch, event, error))
         return name_message(message, error);
+    if (event->data_length > message->payload.length) /* an old event may have grown */
+        intake->bytes += event->data_length - message->payload.length;
     size_t count;
     const weir_partition *all = weir_source_partitions(s->source, &count);
     intake->origins[intake->count++] =

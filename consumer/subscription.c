@@ -71,6 +71,11 @@ void weir_subscription_free(weir_subscription *s)
     free(s);
 }
 
+void weir_subscription_upcast(weir_subscription *s, const weir_upcasters *upcasters)
+{
+    s->upcasters = upcasters;
+}
+
 const char *weir_subscription_name(const weir_subscription *s)
 {
     return s->name;

@@ -65,6 +65,7 @@ typedef struct weir_meters {
 struct weir_subscription {
     const weir_config *config;
     weir_handler *handler;
+    const weir_upcasters *upcasters; /* NULL: events as they are */
     weir_stop *stop;
     char *name;
     size_t batch_events, batch_bytes, memory; /* memory: of a batch's arenas, each */

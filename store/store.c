@@ -6,15 +6,18 @@
 #include <string.h>
 
 #include "store/store_int.h"
+#include "store/upcast.h"
 
 #define SHORTEST_WAIT_MS 2
 #define LONGEST_WAIT_MS 200
+#define UPCAST_LIMIT ((size_t)64 << 20) /* far above any event that the store takes */
 
 void weir_store_close(weir_store *store)
 {
     if (!store)
         return;
     store->backend->close(store);
+    weir_buffer_free(&store->upcast);
     free(store);
 }
 
@@ -36,6 +39,12 @@ const char *weir_store_id(const weir_store *store)
 int weir_store_number(const weir_store *store)
 {
     return store->number;
+}
+
+void weir_store_upcast(weir_store *store, const weir_upcasters *upcasters)
+{
+    store->upcasters = upcasters;
+    store->upcast.limit = UPCAST_LIMIT;
 }
 
 static bool check_event(const weir_new_event *event, weir_error *error)
@@ -94,10 +103,30 @@ static bool check_read(const weir_read *what, weir_error *error)
     return true;
 }
 
+/* Between a backend and the reader: every event in the latest form of its type. */
+typedef struct receiver {
+    weir_store *store;
+    weir_event_fn *fn;
+    void *context;
+} receiver;
+
+static bool receive(void *context, const weir_event *event, weir_error *error)
+{
+    const receiver *self = context;
+    weir_event current = *event;
+    return weir_upcasters_apply(self->store->upcasters, &current, &self->store->upcast, error) &&
+           self->fn(self->context, &current, error);
+}
+
 bool weir_store_read(weir_store *store, weir_read *what, weir_event_fn *fn, void *context,
                      weir_error *error)
 {
-    return check_read(what, error) && store->backend->read(store, what, fn, context, error);
+    receiver self = {store, fn, context};
+    if (!check_read(what, error))
+        return false;
+    if (!store->upcasters)
+        return store->backend->read(store, what, fn, context, error);
+    return store->backend->read(store, what, receive, &self, error);
 }
 
 bool weir_store_stream_version(weir_store *store, const char *aggregate_type,

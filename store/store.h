@@ -15,6 +15,7 @@
 #include "store/event.h"
 
 typedef struct weir_store weir_store;
+typedef struct weir_upcasters weir_upcasters; /* store/upcast.h */
 
 #define WEIR_ANY_VERSION INT64_MIN /* expected version: any */
 #define WEIR_MUST_EXIST (-1)
@@ -67,6 +68,11 @@ weir_connection *weir_store_connection(weir_store *store); /* owned by the store
 const char *weir_store_id(const weir_store *store);        /* UUID text */
 int weir_store_number(const weir_store *store);
 
+/* weir_store_upcast makes every read of this handle hand its events over in the latest form of
+ * their type (store/upcast.h); NULL, as at first: as they are stored. upcasters must outlive the
+ * handle. */
+void weir_store_upcast(weir_store *store, const weir_upcasters *upcasters);
+
 /* weir_store_append appends, all of them in one transaction, pipelined; streams are locked in one
  * order, so that two calls never deadlock. In a transaction that is open on the connection it keeps
  * the caller's order, and that of positions is the same. JSON is checked before anything is sent:
@@ -84,7 +90,8 @@ typedef bool weir_event_fn(void *context, const weir_event *event, weir_error *e
  * that does not exist gives none. Everything else is read through the fence: what it hands over is
  * committed and durable, and what->horizon says up to where it read: no event at or below it will
  * ever appear that was not handed over, unless the limit was reached. A cursor is the position of
- * the last event, never the horizon. CONFIG for selectors that exclude each other. */
+ * the last event, never the horizon. CONFIG for selectors that exclude each other. POISON for an
+ * event that cannot be brought to its latest form. */
 WEIR_MUST_USE bool weir_store_read(weir_store *store, weir_read *what, weir_event_fn *fn,
                                    void *context, weir_error *error);
 

@@ -49,9 +49,11 @@ struct weir_store {
     char id[WEIR_UUID_TEXT];
     int number;
     int64_t max_event_bytes;
-    weir_stop *stop;             /* may be NULL */
-    weir_connection *connection; /* PostgreSQL */
-    weir_memory *memory;         /* in memory */
+    weir_stop *stop;                 /* may be NULL */
+    weir_connection *connection;     /* PostgreSQL */
+    weir_memory *memory;             /* in memory */
+    const weir_upcasters *upcasters; /* NULL: events as they are stored */
+    weir_buffer upcast;              /* the data of the event in hand */
 };
 
 /* weir_append_check refuses what no backend takes: an event without type, bad JSON, binary data

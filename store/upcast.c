@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "store/codec.h"
 #include "store/upcast_int.h"
 
 typedef struct chain {
@@ -177,17 +178,41 @@ bool weir_upcasters_next(const weir_upcasters *upcasters, const weir_event *even
                               (int)event->schema_version, event->type, (int)found->latest);
 }
 
+/* The rules' work on msgpack, by way of JSON. */
+static bool transform_msgpack(const weir_upcast_link *link, const weir_event *event, size_t *found,
+                              weir_buffer *out, weir_error *error)
+{
+    weir_buffer before = WEIR_BUFFER(weir_msgpack_json_limit(event->data_length));
+    weir_buffer after = WEIR_BUFFER(out->limit);
+    bool ok = weir_msgpack_to_json(event->data, event->data_length, &before, error) &&
+              weir_rules_apply(link->rules, link->rule_count, before.data, before.length, found,
+                               &after, error);
+    out->overflow = after.overflow;
+    ok = ok && (after.overflow || weir_json_to_msgpack(after.data, after.length, out, error));
+    weir_buffer_free(&before);
+    weir_buffer_free(&after);
+    return ok;
+}
+
+static bool transform_by_rules(const weir_upcast_link *link, const weir_event *event, size_t *found,
+                               weir_buffer *out, weir_error *error)
+{
+    if (!event->binary || link->rule_count == 0)
+        return weir_rules_apply(link->rules, link->rule_count, event->data, event->data_length,
+                                found, out, error);
+    if (weir_is_msgpack(event->content_type))
+        return transform_msgpack(link, event, found, out, error);
+    return weir_fail(error, WEIR_FATE_POISON,
+                     "its data is %s, and rules need JSON or msgpack: use a C function",
+                     event->content_type);
+}
+
 /* Carries out the link's work on the data alone. */
 static bool transform(const weir_upcast_link *link, const weir_event *event, size_t *found,
                       weir_buffer *out, weir_error *error)
 {
-    if (!link->fn && event->binary)
-        return weir_fail(error, WEIR_FATE_POISON,
-                         "its data is %s, and rules need JSON: use a C function",
-                         event->content_type);
     if (!link->fn)
-        return weir_rules_apply(link->rules, link->rule_count, event->data, event->data_length,
-                                found, out, error);
+        return transform_by_rules(link, event, found, out, error);
     weir_error_clear(error);
     if (!link->fn(link->context, event, out, error))
         return error->fate != WEIR_FATE_NONE

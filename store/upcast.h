@@ -11,7 +11,7 @@
 #define WEIR_STORE_UPCAST_H
 
 #include "config/config.h"
-#include "store/store.h"
+#include "store/event.h"
 
 typedef struct weir_upcasters weir_upcasters;
 typedef struct weir_upcast_link weir_upcast_link;

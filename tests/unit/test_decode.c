@@ -38,6 +38,7 @@ static const weir_header whole[] = {
 typedef struct outcome {
     weir_header headers[MOST];
     size_t count;
+    const weir_upcasters *upcasters;
     weir_arena *arena;
     weir_buffer scratch;
     weir_fields fields;
@@ -81,7 +82,7 @@ static bool decode(outcome *o, const char *data)
     weir_payload payload = {data, data ? strlen(data) : 0};
     weir_fields_find(o->headers, o->count, &o->fields);
     return weir_chain_read(&o->fields, &o->chain, &o->error) == WEIR_MESSAGE_OURS &&
-           weir_event_read(&o->fields, &o->chain, payload, o->arena, &o->scratch, &o->event,
+           weir_event_read(&o->fields, &o->chain, payload, o->upcasters, o->arena, &o->scratch, &o->event,
                            &o->error);
 }
 
