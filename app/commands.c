@@ -63,6 +63,9 @@ static const weir_option export_options[] = {
     {0},
 };
 
+#define AS_STORED                                                                                  \
+    FLAG("as-stored", "events in the form in which they are stored, not in their latest")
+
 #define READ_SELECTORS                                                                             \
     TEXT("type", "TYPE", "only this aggregate type"),                                              \
         TEXT("event-type", "TYPE", "only this event type"),                                        \
@@ -78,6 +81,7 @@ static const weir_option read_options[] = {
     NUMBER("to", "VERSION", NULL, 1, "one aggregate: last version"),
     TEXT("as-of", "TIME", "only what was recorded until then, RFC 3339"),
     FLAG("backwards", "latest first"),
+    AS_STORED,
     NUMBER("limit", "N", NULL, 1, "at most so many events"),
     {0},
 };
@@ -86,6 +90,7 @@ static const weir_option tail_options[] = {
     READ_SELECTORS,
     FLAG("from-start", "begin with the first event instead of now"),
     NUMBER("after", "POSITION", NULL, 0, "begin after this position instead of now"),
+    AS_STORED,
     NUMBER("limit", "N", NULL, 1, "end after so many events"),
     {0},
 };
@@ -169,7 +174,8 @@ const weir_command weir_commands[] = {
      "Shows the events of one aggregate by version, or all events by position. A table shows the\n"
      "beginning of the data; json and jsonl are CloudEvents with all of it. Data that is msgpack "
      "is\n"
-     "shown as JSON; export writes its bytes.",
+     "shown as JSON; export writes its bytes. Events are brought to the latest form of their type\n"
+     "(schemas.files); --as-stored shows the form in which they were recorded.",
      "  weir read user u-1\n"
      "  weir read user u-1 --backwards --limit 1 -o json\n"
      "  weir read user u-1 --as-of 2026-01-31T23:59:59Z\n"
@@ -181,7 +187,8 @@ const weir_command weir_commands[] = {
     {"tail", "", "follow events as they are committed",
      "Shows events as they are committed, in position order and without ever missing one, until\n"
      "it is interrupted. A store that goes away is waited for. Data that is msgpack is shown as "
-     "JSON.",
+     "JSON.\n"
+     "Events are brought to the latest form of their type (schemas.files), unless --as-stored.",
      "  weir tail\n"
      "  weir tail --type user --from-start -o jsonl\n",
      NULL, tail_options, WEIR_FORMATS(1u, 0u, 1u), 0, 0, WEIR_NEEDS_CONFIG | WEIR_AS_READER,
@@ -260,14 +267,25 @@ const weir_command weir_commands[] = {
      "  weir topic list\n", NULL, NULL, WEIR_FORMATS_ALL, 0, 0, WEIR_NEEDS_CONFIG | WEIR_AS_READER,
      weir_verb_topic_list},
 
+    {"schema", "", "look at schema evolution",
+     "Lists the links that bring old events to the latest form of their type.", NULL, NULL, NULL, 0,
+     0, 0, WEIR_NEEDS_NOTHING, NULL},
+    {"schema list", "", "list the links of every event type",
+     "Lists the links of schemas.files by event type and version: where each stands, its rules, "
+     "and\n"
+     "the latest version of the type. A type without links is read as it is. Nothing is connected.",
+     "  weir schema list\n"
+     "  weir schema list -o json\n",
+     NULL, NULL, WEIR_FORMATS_ALL, 0, 0, WEIR_NEEDS_CONFIG, weir_verb_schema_list},
+
     {"config", "", "look at the configuration", "Shows, checks or documents the configuration.",
      NULL, NULL, NULL, 0, 0, 0, WEIR_NEEDS_NOTHING, NULL},
     {"config show", "", "show the effective configuration",
      "Shows every setting with its value and where that came from; secrets are redacted.",
      "  weir config show\n", NULL, NULL, 0, 0, 0, WEIR_NEEDS_CONFIG, weir_verb_config_show},
     {"config check", "", "check the configuration and what it names",
-     "Checks the configuration, the librdkafka properties and the projection files, and names the\n"
-     "file that it read. Nothing is connected.",
+     "Checks the configuration, the librdkafka properties, the files of upcasting rules and the\n"
+     "projection files, and names the file that it read. Nothing is connected.",
      "  weir config check --config weir.yaml\n", NULL, NULL, 0, 0, 0, WEIR_NEEDS_CONFIG,
      weir_verb_config_check},
     {"config reference", "", "write the reference of all settings",

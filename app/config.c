@@ -1,5 +1,6 @@
 /* config show, check and reference. */
 #include "config/config.h"
+#include "app/schema.h"
 #include "app/verbs.h"
 #include "config/kafka.h"
 #include "projections/projections.h"
@@ -33,8 +34,11 @@ bool weir_verb_config_reference(weir_session *session, weir_error *error)
 bool weir_verb_config_check(weir_session *session, weir_error *error)
 {
     weir_projections projections = {0};
-    if (!weir_kafka_check(session->config, error) ||
-        !weir_projections_load(session->config, &projections, error))
+    weir_upcasters *upcasters = weir_schema_open(session->config, error);
+    bool ok = upcasters && weir_kafka_check(session->config, error) &&
+              weir_projections_load(session->config, &projections, error);
+    weir_upcasters_free(upcasters);
+    if (!ok)
         return false;
     weir_projections_free(&projections);
     const char *file = weir_config_file(session->config);

@@ -3,6 +3,7 @@
  * What can be read, and by what: read_options.c. */
 #include "app/event_sink.h"
 #include "app/read_options.h"
+#include "app/schema.h"
 #include "app/verbs.h"
 
 typedef struct reading {
@@ -27,13 +28,15 @@ static bool stream_exists(weir_store *store, const char *type, const char *id, w
            weir_fail_code(error, WEIR_FATE_POISON, WEIR_NOT_FOUND, "there is no %s/%s", type, id);
 }
 
+/* upcasters NULL: events as they are stored. */
 static bool read_to_the_end(weir_session *session, weir_shape format, bool exact, weir_read *what,
-                            weir_error *error)
+                            const weir_upcasters *upcasters, weir_error *error)
 {
     reading in = {.stop = &session->stop};
     weir_store *store = weir_session_store(session, error);
     if (!store)
         return false;
+    weir_store_upcast(store, upcasters);
     weir_event_sink_open(&in.sink, &session->output, format, exact, weir_store_id(store));
     bool ok = weir_store_read(store, what, take, &in, error);
     if (ok && what->aggregate_id && in.sink.count == 0)
@@ -46,13 +49,18 @@ static bool read_to_the_end(weir_session *session, weir_shape format, bool exact
 bool weir_verb_read(weir_session *session, weir_error *error)
 {
     weir_read what;
-    return weir_read_options(&session->arguments, &what, error) &&
-           read_to_the_end(session, session->format, false, &what, error);
+    weir_upcasters *upcasters = NULL;
+    bool stored = weir_arguments_flag(&session->arguments, "as-stored");
+    bool ok = weir_read_options(&session->arguments, &what, error) &&
+              (stored || (upcasters = weir_schema_open(session->config, error))) &&
+              read_to_the_end(session, session->format, false, &what, upcasters, error);
+    weir_upcasters_free(upcasters);
+    return ok;
 }
 
 bool weir_verb_export(weir_session *session, weir_error *error)
 {
     weir_read what;
     return weir_read_options(&session->arguments, &what, error) &&
-           read_to_the_end(session, WEIR_SHAPE_JSONL, true, &what, error);
+           read_to_the_end(session, WEIR_SHAPE_JSONL, true, &what, NULL, error);
 }

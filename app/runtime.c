@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "app/schema.h"
 #include "app/session.h"
 #include "base/suggest.h"
 
@@ -29,7 +30,8 @@ bool weir_runtime_load(weir_runtime *runtime, const weir_config *config, weir_st
                        const char *const *names, size_t count, weir_error *error)
 {
     *runtime = (weir_runtime){.config = config, .stop = stop};
-    if (!weir_projections_load(config, &runtime->projections, error))
+    runtime->upcasters = weir_schema_open(config, error);
+    if (!runtime->upcasters || !weir_projections_load(config, &runtime->projections, error))
         return false;
     size_t wanted = count ? count : runtime->projections.count;
     runtime->members = weir_calloc(wanted, sizeof *runtime->members);
@@ -68,6 +70,7 @@ static bool make_subscriptions(weir_runtime *runtime, weir_error *error)
             weir_subscription_new(runtime->config, handler, runtime->stop, error);
         if (!member->subscription)
             return false;
+        weir_subscription_upcast(member->subscription, runtime->upcasters);
     }
     return true;
 }
@@ -130,5 +133,6 @@ void weir_runtime_free(weir_runtime *runtime)
         weir_subscription_free(runtime->members[i].subscription);
     free(runtime->members);
     weir_projections_free(&runtime->projections);
+    weir_upcasters_free(runtime->upcasters);
     *runtime = (weir_runtime){0};
 }

@@ -7,6 +7,7 @@
 #include <stdatomic.h>
 
 #include "projections/projections.h"
+#include "store/upcast.h"
 
 typedef struct weir_member {
     struct weir_runtime *runtime;
@@ -21,13 +22,14 @@ typedef struct weir_runtime {
     const weir_config *config;
     weir_stop *stop;
     weir_projections projections;
+    weir_upcasters *upcasters;
     weir_member *members;
     size_t count;
     bool once;
 } weir_runtime;
 
-/* weir_runtime_load loads the projections and selects those named (none: all). NOT_FOUND for a name
- * that there is not. */
+/* weir_runtime_load loads the upcasters and the projections and selects those named (none: all).
+ * NOT_FOUND for a name that there is not. */
 WEIR_MUST_USE bool weir_runtime_load(weir_runtime *runtime, const weir_config *config,
                                      weir_stop *stop, const char *const *names, size_t count,
                                      weir_error *error);

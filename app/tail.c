@@ -4,13 +4,15 @@
  * below the horizon, since a bare horizon may take back positions after a crash. */
 #include "app/event_sink.h"
 #include "app/read_options.h"
+#include "app/schema.h"
 #include "app/verbs.h"
 
 #include <stdio.h>
 
 typedef struct tail {
     weir_session *session;
-    weir_store *store; /* NULL: lost */
+    weir_store *store;         /* NULL: lost */
+    weir_upcasters *upcasters; /* NULL: events as they are stored */
     weir_event_sink sink;
     weir_backoff backoff;
     char store_id[WEIR_UUID_TEXT]; /* outlives the store */
@@ -67,11 +69,28 @@ static bool follow(tail *in, weir_error *error)
     for (;;) {
         if (!in->store)
             in->store = weir_session_store(in->session, error);
+        if (in->store)
+            weir_store_upcast(in->store, in->upcasters);
         if (in->store && weir_store_follow(in->store, &in->what, take, caught_up, in, error))
             return true;
         if (!recover(in, error))
             return weir_stop_requested(&in->session->stop) && error->fate == WEIR_FATE_RETRY;
     }
+}
+
+static bool follow_from(tail *in, weir_error *error)
+{
+    const weir_arguments *arguments = &in->session->arguments;
+    if (!(in->store = weir_session_store(in->session, error)))
+        return false;
+    snprintf(in->store_id, sizeof in->store_id, "%s", weir_store_id(in->store));
+    weir_event_sink_open(&in->sink, &in->session->output, in->session->format, false, in->store_id);
+    bool from_now =
+        !weir_arguments_flag(arguments, "from-start") && !weir_arguments_has(arguments, "after");
+    bool ok = (!from_now || start_now(in, error)) && follow(in, error);
+    weir_event_sink_close(&in->sink);
+    weir_store_close(in->store);
+    return ok;
 }
 
 bool weir_verb_tail(weir_session *session, weir_error *error)
@@ -82,14 +101,10 @@ bool weir_verb_tail(weir_session *session, weir_error *error)
         return false;
     if (weir_arguments_flag(arguments, "from-start") && weir_arguments_has(arguments, "after"))
         return weir_fail(error, WEIR_FATE_CONFIG, "--from-start and --after exclude each other");
-    if (!(in.store = weir_session_store(session, error)))
+    if (!weir_arguments_flag(arguments, "as-stored") &&
+        !(in.upcasters = weir_schema_open(session->config, error)))
         return false;
-    snprintf(in.store_id, sizeof in.store_id, "%s", weir_store_id(in.store));
-    weir_event_sink_open(&in.sink, &session->output, session->format, false, in.store_id);
-    bool from_now =
-        !weir_arguments_flag(arguments, "from-start") && !weir_arguments_has(arguments, "after");
-    bool ok = (!from_now || start_now(&in, error)) && follow(&in, error);
-    weir_event_sink_close(&in.sink);
-    weir_store_close(in.store);
+    bool ok = follow_from(&in, error);
+    weir_upcasters_free(in.upcasters);
     return ok;
 }

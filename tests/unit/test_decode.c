@@ -82,8 +82,8 @@ static bool decode(outcome *o, const char *data)
     weir_payload payload = {data, data ? strlen(data) : 0};
     weir_fields_find(o->headers, o->count, &o->fields);
     return weir_chain_read(&o->fields, &o->chain, &o->error) == WEIR_MESSAGE_OURS &&
-           weir_event_read(&o->fields, &o->chain, payload, o->upcasters, o->arena, &o->scratch, &o->event,
-                           &o->error);
+           weir_event_read(&o->fields, &o->chain, payload, o->upcasters, o->arena, &o->scratch,
+                           &o->event, &o->error);
 }
 
 static void test_every_field(void **state)
@@ -176,6 +176,31 @@ static void test_content_type_says_what_data_is(void **state)
     }
 }
 
+/* Old data is brought forward while it is decoded; what cannot be is the message's fault. */
+static void test_old_events_become_current(void **state)
+{
+    outcome *o = *state;
+    static const char rules[] = "order.placed: [ { from: 3, to: 4, rename: { sum: total } } ]";
+    weir_upcasters *upcasters = weir_upcasters_new();
+    assert_true(weir_upcasters_parse(upcasters, "s.yaml", rules, strlen(rules), &o->error));
+    o->upcasters = upcasters;
+    assert_true(decode(o, "{\"sum\": 12.50}"));
+    weir_buffer_free(&o->scratch); /* the event is in the arena */
+    o->scratch = WEIR_BUFFER(1 << 16);
+    assert_string_equal(o->event.data, "{\"total\": 12.50}");
+    assert_int_equal(o->event.data_length, strlen("{\"total\": 12.50}"));
+    assert_int_equal(o->event.schema_version, 4);
+    assert_false(decode(o, "{\"sum\": 1, \"total\": 2}"));
+    assert_int_equal(o->error.fate, WEIR_FATE_POISON);
+    put(o, "ce_schemaversion", "5");
+    assert_false(decode(o, "{}"));
+    assert_string_equal(o->error.message,
+                        "event 17 (order.placed, order/o-\xc3\xa4 version 2): schema version 5 of "
+                        "order.placed is newer than 4, the latest known here: add the link that "
+                        "leads to it, or upgrade this program first");
+    weir_upcasters_free(upcasters);
+}
+
 static void test_empty_data(void **state)
 {
     outcome *o = *state;
@@ -262,6 +287,7 @@ int main(void)
                                         tear_down),
         cmocka_unit_test_setup_teardown(test_whole_metadata_stands_for_all, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_content_type_says_what_data_is, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_old_events_become_current, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_empty_data, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_foreign_messages_are_told_from_broken_ones, set_up,
                                         tear_down),
