@@ -1,4 +1,4 @@
-"""The manual of projections quotes the examples, and the shop's events are what their script makes."""
+"""The manuals quote the examples, and the shop's events are what their script makes."""
 
 import re
 import sys
@@ -17,6 +17,14 @@ def test_every_piece_of_a_projection_is_in_an_example():
     pieces = [piece for piece in listings() if "-- on:" in piece]
     assert len(pieces) >= 3
     assert [p for p in pieces if not any(p in text for text in EXAMPLES.values())] == []
+
+
+def test_every_listing_of_the_manual_of_aggregates_is_in_the_example():
+    manual = (ROOT / "docs/aggregates.md").read_text()
+    pieces = re.findall(r"^```c\n(.*?)^```", manual, re.MULTILINE | re.DOTALL)
+    sources = [p.read_text() for p in (ROOT / "examples/account").glob("*.[ch]")]
+    assert len(pieces) >= 8
+    assert [p for p in pieces if not any(p in text for text in sources)] == []
 
 
 def test_every_query_reads_a_table_of_an_example():

@@ -22,10 +22,11 @@ THIRD_PARTY = {
     "librdkafka/*.h": [f"{folder}/kafka*.[ch]" for folder in ("config", "producer", "consumer")],
     "uuid/uuid.h": ["base/id.c"],
     "yaml.h": ["config/*.c"],
-    "jansson.h": ["store/*", "producer/*", "consumer/*", "projections/*", "app/*"],
+    "jansson.h": ["store/*", "producer/*", "consumer/*", "projections/*", "app/*", "examples/*"],
     "msgpack/*.h": ["store/*.c"],
     "microhttpd.h": ["app/*"],
     "openssl/*.h": ["store/*.c"],
+    "cmocka.h": ["examples/*/test_*.c"],
     "uthash.h": ["store/*", "producer/*", "consumer/*", "projections/*"],
 }
 LIBC = re.compile(
