@@ -11,7 +11,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define MOST_DIGITS 17 /* a double never needs more */
+#define MOST_DIGITS 17               /* a double never needs more */
+#define DIGITS_16 1000000000000000LL /* behind the first of sixteen digits */
 
 typedef struct decimal {
     bool negative;
@@ -79,13 +80,30 @@ static void end_c_locale(locale_t before)
     freelocale(uselocale(before));
 }
 
+/* print_above tries the decimal of sixteen digits above the nearest one: below a power of two
+ * doubles are twice as dense as above, so the nearest may belong to a neighbour while that one does
+ * not. */
+static bool print_above(double value, char text[WEIR_DOUBLE_TEXT])
+{
+    char digits[WEIR_DOUBLE_TEXT];
+    snprintf(digits, sizeof digits, "%.15e", fabs(value));
+    long exponent = strtol(strchr(digits, 'e') + 1, NULL, 10);
+    digits[1] = digits[0]; /* over the point */
+    long long above = strtoll(digits + 1, NULL, 10) + 1;
+    snprintf(text, WEIR_DOUBLE_TEXT, "%s%lld.%015llde%ld", signbit(value) ? "-" : "",
+             above / DIGITS_16, above % DIGITS_16, exponent);
+    return strtod(text, NULL) == value;
+}
+
 /* Fifteen digits suffice for every double that was a decimal of fifteen, except the smallest. */
 static void print(double value, char text[WEIR_DOUBLE_TEXT])
 {
-    int precision = fabs(value) < DBL_MIN ? 1 : DBL_DIG;
-    do
-        snprintf(text, WEIR_DOUBLE_TEXT - 2, "%.*g", precision++, value);
-    while (precision <= MOST_DIGITS && strtod(text, NULL) != value);
+    for (int precision = fabs(value) < DBL_MIN ? 1 : DBL_DIG; precision <= MOST_DIGITS;
+         precision++) {
+        snprintf(text, WEIR_DOUBLE_TEXT - 2, "%.*g", precision, value);
+        if (strtod(text, NULL) == value || (precision == 16 && print_above(value, text)))
+            break;
+    }
     if (!strpbrk(text, ".e"))
         strcat(text, ".0");
 }

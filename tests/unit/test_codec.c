@@ -60,6 +60,7 @@ static const struct {
     {"-0", BYTES("\xcb\x80\0\0\0\0\0\0\0"), "-0.0"},
     {"1.50e1", BYTES("\xcb\x40\x2e\0\0\0\0\0\0"), "15.0"},
     {"0.1", BYTES("\xcb\x3f\xb9\x99\x99\x99\x99\x99\x9a"), NULL},
+    {"7.120236347223045e-307", BYTES("\xcb\0\x60\0\0\0\0\0\0"), NULL}, /* 2^-1017 */
     {"5e-324", BYTES("\xcb\0\0\0\0\0\0\0\x01"), NULL},
     {"1e308", BYTES("\xcb\x7f\xe1\xcc\xf3\x85\xeb\xc8\xa0"), "1e+308"},
     {"\"\\u00e9\\ud83d\\ude00\\/\\n\"", BYTES("\xa8\xc3\xa9\xf0\x9f\x98\x80/\n"),
