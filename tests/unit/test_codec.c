@@ -297,6 +297,8 @@ static void test_output_is_bounded(void **state)
     assert_false(weir_json_to_msgpack(BYTES("[\"0123456789\"]"), &small, &error));
     assert_non_null(strstr(error.message, "more than 8 bytes"));
     weir_buffer_clear(&small);
+    assert_false(weir_json_to_msgpack(BYTES("\"0123456789\""), &small, &error));
+    weir_buffer_clear(&small);
     assert_false(weir_msgpack_to_json(BYTES("\x91\xa8\1\1\1\1\1\1\1\1"), &small, &error));
     assert_non_null(strstr(error.message, "more than 8 bytes"));
     weir_buffer_free(&small);
