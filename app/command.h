@@ -24,6 +24,7 @@ typedef enum weir_needs {
     WEIR_AS_RELAY = 16,
     WEIR_AS_PROJECTOR = 32,
     WEIR_AS_CREATOR = 64, /* no role: CREATE on the database */
+    WEIR_AS_ADMIN = 128,
 } weir_needs;
 
 #define WEIR_FORMATS(table, json, jsonl)                                                           \

@@ -116,6 +116,12 @@ static const weir_option projection_status_options[] = {
     {0},
 };
 
+static const weir_option partition_add_options[] = {
+    FLAG("execute", "do it; without it, only say what would be done"),
+    FLAG("abandon", "drop the copies of a split that was not finished"),
+    {0},
+};
+
 static const weir_option version_options[] = {
     FLAG("failpoints", "list the failpoints of a test build"),
     {0},
@@ -277,6 +283,24 @@ const weir_command weir_commands[] = {
      "  weir schema list\n"
      "  weir schema list -o json\n",
      NULL, NULL, WEIR_FORMATS_ALL, 0, 0, WEIR_NEEDS_CONFIG, weir_verb_schema_list},
+
+    {"partition", "", "tables that hold the events", NULL, NULL, NULL, NULL, 0, 0, 0, 0, NULL},
+    {"partition list", "", "which partition holds which aggregate type",
+     "Lists each aggregate type with its partition, and how many events and bytes it has there\n"
+     "as PostgreSQL's statistics have them.",
+     "  weir partition list\n", NULL, NULL, WEIR_FORMATS_ALL, 0, 0,
+     WEIR_NEEDS_CONFIG | WEIR_AS_READER, weir_verb_partition_list},
+    {"partition add", "[TYPE...]", "give aggregate types partitions of their own",
+     "Splits aggregate types out of the default partition while everybody reads and appends. The\n"
+     "default partition is copied in chunks, without a lock; then the copies take its place in\n"
+     "one short transaction, tried again until nobody is in the way. It prints how long others\n"
+     "may have waited. Killed at any moment, the store is whole and the same command goes on.\n"
+     "Until then nothing can be rewritten, and the copies need as much space again.",
+     "  weir partition add order\n"
+     "  weir partition add order invoice --execute\n"
+     "  weir partition add --abandon\n",
+     NULL, partition_add_options, 0, 0, -1, WEIR_NEEDS_CONFIG | WEIR_AS_ADMIN,
+     weir_verb_partition_add},
 
     {"config", "", "look at the configuration", "Shows, checks or documents the configuration.",
      NULL, NULL, NULL, 0, 0, 0, WEIR_NEEDS_NOTHING, NULL},

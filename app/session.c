@@ -67,7 +67,8 @@ static void explain_rights(const weir_session *session, weir_error *error)
     } roles[] = {{WEIR_AS_APPENDER, "appender"},
                  {WEIR_AS_READER, "reader"},
                  {WEIR_AS_RELAY, "relay"},
-                 {WEIR_AS_PROJECTOR, "projector"}};
+                 {WEIR_AS_PROJECTOR, "projector"},
+                 {WEIR_AS_ADMIN, "admin"}};
     const char *schema = weir_config_text(session->config, "store.schema");
     int needs = session->arguments.command->needs;
     weir_buffer names = WEIR_BUFFER(1024);

@@ -27,6 +27,7 @@ MATRIX = """
 | events              | *     |          | S      | S     |           | S     |
 | events_default      | *     |          | S      |       |           | S     |
 | migrations          | *     | S        | S      | S     | S         | S     |
+| partitions          | *     |          | S      |       |           | S     |
 | relay_partitions    | *     |          | S      | SIU   | S         | SIU   |
 | relays              | *     |          | S      | SIU   | S         | SIU   |
 | snapshots           | *     |          | S      |       |           | SD    |
@@ -34,13 +35,22 @@ MATRIX = """
 | streams             | *     |          | S      | S     |           | S     |
 | subscriptions       | *     |          | S      |       | SIU       | SIU   |
 | topics              | *     |          | S      | SIU   | S         | SIU   |
+| abandon_partitions() | X     |          |        |       |           | X     |
 | append()            | X     | X        |        |       |           | X     |
+| check_partitions()  | X     |          |        |       |           | X     |
+| copy_rest()         | X     |          |        |       |           | X     |
+| copy_to_partitions() | X     |          |        |       |           | X     |
 | fence_key()         | X     |          |        |       |           |       |
+| hold_events()       | X     |          |        |       |           | X     |
 | horizon()           | X     |          | X      | X     |           | X     |
+| lock_partitions()   | X     |          |        |       |           |       |
 | move_checkpoints()  | X     |          |        |       | X         | X     |
+| prepare_partitions() | X     |          |        |       |           | X     |
 | problem()           | X     |          |        |       |           |       |
 | refuse_change()     | X     |          |        |       |           |       |
 | save_snapshot()     | X     | X        |        |       |           | X     |
+| snapshot_holders()  | X     |          |        |       |           |       |
+| switch_partitions() | X     |          |        |       |           | X     |
 """.strip()
 
 ALL = {"table": "SIUDTRG", "view": "SIUDTRG", "sequence": "SNW", "function": "X", "schema": "PC"}

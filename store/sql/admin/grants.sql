@@ -26,4 +26,8 @@ GRANT EXECUTE ON FUNCTION weir.move_checkpoints(text, integer, text[], integer[]
     TO weir_projector;
 
 GRANT DELETE ON weir.snapshots TO weir_admin;
+
+GRANT EXECUTE ON FUNCTION weir.prepare_partitions(text[]), weir.copy_to_partitions(bigint), weir.check_partitions(),
+    weir.hold_events(), weir.copy_rest(), weir.switch_partitions(), weir.abandon_partitions() TO weir_admin;
+
 GRANT weir_appender, weir_reader, weir_relay, weir_projector TO weir_admin;
