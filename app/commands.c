@@ -284,7 +284,8 @@ const weir_command weir_commands[] = {
      "  weir schema list -o json\n",
      NULL, NULL, WEIR_FORMATS_ALL, 0, 0, WEIR_NEEDS_CONFIG, weir_verb_schema_list},
 
-    {"partition", "", "tables that hold the events", NULL, NULL, NULL, NULL, 0, 0, 0, 0, NULL},
+    {"partition", "", "tables that hold the events", "Lists the partitions and adds some.", NULL,
+     NULL, NULL, 0, 0, 0, 0, NULL},
     {"partition list", "", "which partition holds which aggregate type",
      "Lists each aggregate type with its partition, and how many events and bytes it has there\n"
      "as PostgreSQL's statistics have them.",

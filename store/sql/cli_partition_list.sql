@@ -8,7 +8,7 @@ WITH RECURSIVE types(aggregate_type) AS (
     FROM types t WHERE t.aggregate_type IS NOT NULL),
 sizes AS (
     SELECT p.*, nullif(c.reltuples, -1) AS events, pg_total_relation_size(c.oid) AS bytes
-    FROM weir.partitions p JOIN pg_class c ON c.oid = p.relation),
+    FROM weir.partitions() p JOIN pg_class c ON c.oid = p.relation),
 shares AS (
     SELECT s.partition, u.aggregate_type, u.share
     FROM sizes s JOIN pg_class c ON c.oid = s.relation

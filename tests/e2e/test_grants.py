@@ -27,7 +27,6 @@ MATRIX = """
 | events              | *     |          | S      | S     |           | S     |
 | events_default      | *     |          | S      |       |           | S     |
 | migrations          | *     | S        | S      | S     | S         | S     |
-| partitions          | *     |          | S      |       |           | S     |
 | relay_partitions    | *     |          | S      | SIU   | S         | SIU   |
 | relays              | *     |          | S      | SIU   | S         | SIU   |
 | snapshots           | *     |          | S      |       |           | SD    |
@@ -45,6 +44,7 @@ MATRIX = """
 | horizon()           | X     |          | X      | X     |           | X     |
 | lock_partitions()   | X     |          |        |       |           |       |
 | move_checkpoints()  | X     |          |        |       | X         | X     |
+| partitions()        | X     |          | X      |       |           | X     |
 | prepare_partitions() | X     |          |        |       |           | X     |
 | problem()           | X     |          |        |       |           |       |
 | refuse_change()     | X     |          |        |       |           |       |

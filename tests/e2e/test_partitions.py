@@ -108,7 +108,7 @@ def test_types_are_split_off_under_load_and_kills_without_anybody_noticing(fille
     began = shop.value("SELECT count(*) FROM weir.events")
     with Live(shop) as live:
         kills = 0
-        while "order" not in [t for p in shop.sql("SELECT aggregate_types FROM weir.partitions") for t in p[0]]:
+        while "order" not in [t for p in shop.sql("SELECT aggregate_types FROM weir.partitions()") for t in p[0]]:
             split = shop.start("partition", "add", *TYPES, "--execute")
             time.sleep(random.random() * (0.3 + 0.2 * kills))
             if kills < 8 and split.alive:

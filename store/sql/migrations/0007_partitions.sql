@@ -7,14 +7,17 @@
 -- event exactly once at any moment, a crash leaves the store as it was, and the next call resumes.
 -- The copies carry CHECKs that imply their bounds, hence nothing is scanned under the lock.
 
-CREATE VIEW weir.partitions AS
-    SELECT c.relname::text AS partition, c.oid AS relation, b.bound = 'DEFAULT' AS is_default,
-           (SELECT coalesce(array_agg(m[1]), '{}') FROM regexp_matches(b.bound, '''([^'']+)''', 'g') m) AS aggregate_types
+CREATE FUNCTION weir.partitions()
+RETURNS TABLE (partition text, relation oid, is_default boolean, aggregate_types text[])
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT c.relname, c.oid, b.bound = 'DEFAULT',
+           (SELECT coalesce(array_agg(m[1]), '{}') FROM regexp_matches(b.bound, '''([^'']+)''', 'g') m)
     FROM pg_catalog.pg_inherits i
     JOIN pg_catalog.pg_class c ON c.oid = i.inhrelid
     CROSS JOIN LATERAL (SELECT pg_catalog.pg_get_expr(c.relpartbound, c.oid)) AS b(bound)
-    WHERE i.inhparent = 'weir.events'::regclass;
-COMMENT ON VIEW weir.partitions IS 'the partitions of weir.events, and whose events each one holds';
+    WHERE i.inhparent = 'weir.events'::regclass
+$$;
+COMMENT ON FUNCTION weir.partitions IS 'the partitions of weir.events, and whose events each one holds';
 
 CREATE FUNCTION weir.lock_partitions() RETURNS void
 LANGUAGE sql SET search_path = pg_catalog, pg_temp AS $$
@@ -41,7 +44,7 @@ BEGIN
         RAISE EXCEPTION 'another split is not finished: %', begun USING ERRCODE = 'WV006',
             HINT = format('Finish it (weir partition add %s --execute) or give it up (weir partition add --abandon).', begun);
     END IF;
-    SELECT array_agg(t) INTO taken FROM weir.partitions p, unnest(p.aggregate_types) t;
+    SELECT array_agg(t) INTO taken FROM weir.partitions() p, unnest(p.aggregate_types) t;
     FOREACH type IN ARRAY types LOOP
         IF type IS NULL OR type !~ '^[A-Za-z0-9_.-]{1,100}$' THEN
             RAISE EXCEPTION 'invalid aggregate type %', quote_nullable(type) USING ERRCODE = 'WV002';
