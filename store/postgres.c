@@ -51,7 +51,8 @@ static bool streams(weir_store *store, const char *aggregate_type, int64_t limit
                     weir_stream_fn *fn, void *context, weir_error *error)
 {
     char text[24];
-    weir_param params[] = {WEIR_PARAM_TEXT(aggregate_type), weir_param_integer(limit, text)};
+    weir_param params[] = {WEIR_PARAM_TEXT(aggregate_type),
+                           limit > 0 ? weir_param_integer(limit, text) : WEIR_PARAM_NULL};
     struct lister lister = {fn, context};
     return weir_connection_stream(store->connection, "streams", params, 2, on_stream, &lister,
                                   error);

@@ -112,8 +112,8 @@ WEIR_MUST_USE bool weir_store_stream_version(weir_store *store, const char *aggr
                                              const char *aggregate_id, int64_t *version,
                                              weir_error *error);
 
-/* weir_store_streams lists aggregates of a type (NULL: all) in (type, id) order after a given one.
- */
+/* weir_store_streams lists aggregates of a type (NULL: all) in (type, id) order, at most limit of
+ * them (0: all); texts sort as the database's collation has it, in memory by bytes. */
 typedef bool weir_stream_fn(void *context, const char *aggregate_type, const char *aggregate_id,
                             int64_t version, weir_error *error);
 WEIR_MUST_USE bool weir_store_streams(weir_store *store, const char *aggregate_type, int64_t limit,

@@ -32,7 +32,7 @@ LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
                 OR event ->> 'data_base64' !~ '^[A-Za-z0-9+/]*={0,2}$') THEN '"data_base64" is not base64'
         WHEN event ? 'data_base64' AND NOT event ? 'datacontenttype'
             THEN '"data_base64" needs its "datacontenttype"'
-        WHEN event ? 'data_base64' AND event ->> 'datacontenttype' ~* '[/+]json *(;.*)?$'
+        WHEN event ? 'data_base64' AND event ->> 'datacontenttype' ~* '^[^;]+[/+]json *(;.*)?$'
             THEN '"data_base64" is for content that is not JSON: JSON goes to "data"'
         WHEN event ? 'datacontenttype' AND (jsonb_typeof(event -> 'datacontenttype') <> 'string'
                 OR event ->> 'datacontenttype' !~ '^[!-~][ -~]{0,199}$') THEN '"datacontenttype" must be a media type'
