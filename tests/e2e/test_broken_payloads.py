@@ -10,9 +10,11 @@ than the meant one fails.
 import base64
 import hashlib
 import json
+from concurrent.futures import ThreadPoolExecutor
 
 import psycopg
 import pytest
+from harness import wait_until
 
 ID = "018f4e6e-0c6b-7d5e-9f63-2f6a1d3c9a10"
 NOT_TIME, NOT_UUID, NOT_BASE64 = '"time" is not an RFC 3339', '"id" is not a UUID', '"data_base64" is not base64'
@@ -62,7 +64,8 @@ SQL = [
     *((event(datacontenttype=text), "WV002", "other content goes to") for text in ("text/plain", "json", "x/jsonx")),
     *((event(id=value), "WV002", NOT_UUID)
       for value in (None, 1, "", "x", ID[:-1], ID + "0", ID.replace("-", ""), f"{{{ID}}}", f" {ID}", f"urn:uuid:{ID}",
-                    ID + "\n", ID.replace("0", "O"), {})),
+                    ID + "\n", ID.replace("0", "O"), {}, "xxxxxxxx-xxxx-xxxx-xxxx-xxxxxxxxxxxx",
+                    ID.replace("-", "_"), ID.replace("0", "x"), ID.replace("0", "٠"))),
     *((event(metadata=value), "WV002", '"metadata" must be a JSON object') for value in (None, 1, "x", [], [{}], True)),
     (event(metadata={"k": "x" * 65536}), "WV002", "64 KiB"),
     *times(None, 1, 1e9, True, {}, [], "", "now", "today", "infinity", "-infinity", "epoch", "allballs"),
@@ -78,6 +81,9 @@ SQL = [
     *times(f"2020-01-01T00:00:00.{'1' * 200}Z", f"2020-01-01T00:00:00.{'1' * 100000}Z"),
     *((event(schemaversion=value), "WV002", VERSION)
       for value in (None, 0, -1, 1.5, "1", True, [], 10**9, 10**30, "", {})),
+    (event(data=1)[:-2].replace("1", "[" * 2048 + "]" * 2048) + "}]", "WV002", "it is nested deeper than 2048 levels"),
+    (event(data=1)[:-2].replace("1", '{"k":' * 2048 + "1" + "}" * 2048) + "}]", "WV002", "it is nested deeper than 2048 levels"),
+    (event(data=1)[:-2].replace("1", "[" * 10_000 + "]" * 10_000) + "}]", "WV002", "it is nested deeper than 2048 levels"),
     (event(data="x" * 900_000), "WV002", "more than the limit of 900000"),
     ('[{"type": "t", "data": 1e131000}, {"type": "t", "data": [%s]}]' % ",".join(["1e131000"] * 7), "WV002",
      "event 2 of 2 for broken/b is refused: it has 91"),
@@ -151,6 +157,30 @@ def test_append_refuses_its_other_arguments(shop):
 
 
 @pytest.mark.once
+@pytest.mark.parametrize("count", [1, 2])
+def test_what_is_odd_but_right_is_stored_as_it_is(shop, count):
+    """The other side of the corpus, alone and in a batch: these must not be refused, nor changed."""
+    shop.weir("migrate")
+    for n, (data, more) in enumerate(RIGHT):
+        events = [{"type": "t", "data": data, **more}] * count
+        assert shop.append("right", f"r{n}", *events) == count, data
+        rows = shop.sql("SELECT data, data = %s::jsonb, metadata FROM weir.events WHERE aggregate_id = %s",
+                        json.dumps(data), f"r{n}")
+        assert rows == [(data, True, more.get("metadata", {}))] * count, data
+
+
+RIGHT = [
+    *((value, {}) for value in (None, True, False, 0, -0.5, 10**400, "", "null", [], {}, [None], {"": None}, {"a": {"a": {}}})),
+    *(({}, {"metadata": value}) for value in ({}, {"userid": None}, {"userid": 1}, {"correlationid": []}, {"": ""}, {"id": "x"})),
+    *((1, {"type": text}) for text in ("x" * 200, "é" * 100, " ", "a b", "\u202e", "'", "😀" * 50)),
+    *((1, {"time": text}) for text in ("0001-01-02T00:00:00Z", "9999-12-30T23:59:59.999999Z", "2020-02-29t23:59:60z",
+                                       "2020-01-01T00:00:00+15:59", "2020-01-01T00:00:00.123456789012345678901234567890-00:00")),
+    *((1, {"schemaversion": value}) for value in (1, 999_999_999)),
+    (1, {"datacontenttype": "application/vnd.x+json; charset=utf-8"}),
+]
+
+
+@pytest.mark.once
 def test_an_id_twice_or_used_elsewhere_is_refused(shop):
     shop.weir("migrate")
     shop.append("broken", "b", {"id": ID, "type": "t", "data": 1})
@@ -167,6 +197,32 @@ def test_an_id_twice_or_used_elsewhere_is_refused(shop):
             shop.append("broken", stream, *events)
         assert refused.value.sqlstate == sqlstate, events
     assert digest(shop) == before
+
+
+@pytest.mark.once
+def test_an_id_used_at_the_same_moment_in_another_stream_is_refused(shop):
+    """The one that comes second waits for the first; the message is PostgreSQL's own, as documented."""
+    shop.weir("migrate")
+    append = "SELECT weir.append('broken', %s, NULL, %s::jsonb)"
+    events = json.dumps([{"id": ID, "type": "t", "data": 1}])
+    with shop.connect(autocommit=False) as first, ThreadPoolExecutor() as pool:
+        first.execute(append, ("b", events))
+        second = pool.submit(shop.connect().execute, append, ("c", events))
+        wait_until(lambda: shop.value("SELECT count(*) FROM pg_locks WHERE NOT granted"), 10, "the second waits")
+        first.commit()
+        with pytest.raises(psycopg.errors.UniqueViolation):
+            second.result(30)
+    assert shop.sql("SELECT aggregate_id, version FROM weir.streams") == [("b", 1)]
+    assert shop.value("SELECT count(*) FROM weir.events") == 1
+
+
+@pytest.mark.once
+def test_the_deepest_nesting_that_append_takes_comes_back_through_a_log(shop):
+    shop.weir("migrate")
+    deep = "[" * 2047 + "]" * 2047
+    shop.sql("SELECT weir.append('broken', 'deep', NULL, %s::jsonb)", f'[{{"type": "t", "data": {deep}}}]')
+    shop.weir("import", shop.write("log.jsonl", shop.weir("export").stdout))
+    assert shop.value("SELECT data::text FROM weir.events") == deep
 
 
 def line(**members):

@@ -146,6 +146,33 @@ def test_append_stores_or_refuses(town, session):
     assert town.value("SELECT time = '2020-02-29T18:15:00Z' FROM weir.events WHERE aggregate_type = 'good'")
 
 
+@pytest.mark.once
+def test_snapshots_are_of_the_very_aggregate(town):
+    """weir.save_snapshot takes no type and no id but those of streams that there are."""
+    before, wrong = world(town), []
+    save = "SELECT weir.save_snapshot(%s, %s, 1, 1, '\\x80', %s, 3)"
+    with town.connect(autocommit=False) as connection:
+        for text in filter(fits_id, STRINGS):
+            connection.execute("""SELECT weir.append('kept', %s, 0, '[{"type": "t", "data": 1}]')""", (text,))
+        for text in STRINGS:
+            for aggregate_type, aggregate_id, fits in (("kept", text, fits_id(text)), (text, "a", False)):
+                connection.execute("SAVEPOINT s")
+                try:
+                    connection.execute(save, (aggregate_type, aggregate_id, b"c" * 32))
+                    said = None
+                except psycopg.Error as error:
+                    connection.execute("ROLLBACK TO SAVEPOINT s")
+                    said = error.sqlstate
+                if said != (None if fits else "WV002"):
+                    wrong.append((aggregate_type[:80], aggregate_id[:80], said))
+        assert not wrong, "\n".join(map(str, wrong))
+        found = connection.execute("SELECT aggregate_type, aggregate_id FROM weir.snapshots").fetchall()
+        assert sorted(found) == sorted(("kept", text) for text in STRINGS if fits_id(text))
+        connection.execute("DELETE FROM weir.snapshots")
+        connection.commit()
+    assert world(town) == before
+
+
 def line(number, **members):
     whole = {"specversion": "1.0", "id": str(uuid.UUID(int=number)), "source": "/s", "type": "t", "subject": "a",
              "aggregatetype": "imported", "data": 1}

@@ -14,7 +14,7 @@ COMMENT ON FUNCTION weir.fence_key IS 'advisory lock key: 16 bits of store numbe
 
 -- weir.problem: why this element of `events` is refused, or NULL. One expression without a
 -- subquery, so that the planner inlines it: a call would cost more than the check. Backslashes stand
--- in E'' alone, since the caller's session decides how others are read.
+-- in E'' alone, since the caller's session decides how others are read. What has few bytes is not deep.
 CREATE FUNCTION weir.problem(event jsonb, max_event_bytes integer) RETURNS text
 LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
     SELECT CASE
@@ -57,8 +57,11 @@ LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
         WHEN event ? 'schemaversion' AND (jsonb_typeof(event -> 'schemaversion') <> 'number'
                 OR event ->> 'schemaversion' !~ '^[1-9][0-9]{0,8}$')
             THEN '"schemaversion" must be a whole number from 1'
+        WHEN octet_length(event::text) <= least(max_event_bytes, 4096) THEN NULL
         WHEN octet_length(event::text) > max_event_bytes
             THEN 'it has ' || octet_length(event::text)::text || ' bytes of JSON, more than the limit of ' || max_event_bytes::text
+        WHEN jsonb_path_exists(event, '$.**{2048}')
+            THEN 'it is nested deeper than 2048 levels'
     END
 $$;
 
