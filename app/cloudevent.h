@@ -16,8 +16,8 @@
  * data is JSON, also when datacontenttype is msgpack, which it is then made into; with any other
  * datacontenttype it is a text, whose bytes are the data. data_base64 is the bytes themselves.
  *
- * aggregateversion, position, storeid and recordedtime are written, and ignored when a line that
- * has a storeid is read: the reading store gives its own. */
+ * aggregateversion, position, storeid and recordedtime are written, and of no effect when a line
+ * that has a storeid is appended: the reading store gives its own. */
 #ifndef WEIR_APP_CLOUDEVENT_H
 #define WEIR_APP_CLOUDEVENT_H
 
@@ -28,6 +28,7 @@ typedef struct weir_cloudevent {
     const char *aggregate_type;
     const char *aggregate_id;
     weir_uuid id;
+    int64_t position, version; /* in the store that wrote the line; 0: it does not say */
     weir_new_event event; /* event.id points to nothing: set it to &id where this came to rest */
 } weir_cloudevent;
 

@@ -167,6 +167,21 @@ static bool read_time(line *in)
     return true;
 }
 
+/* What the writing store gave; of use only to who stores nothing. */
+static int64_t given(const line *in, attribute at)
+{
+    weir_slice value = in->values[at];
+    int64_t number = 0;
+    if (!in->values[STOREID].text || value.length > 18)
+        return 0;
+    for (size_t i = 0; i < value.length; i++) {
+        if (value.text[i] < '0' || value.text[i] > '9')
+            return 0;
+        number = number * 10 + (value.text[i] - '0');
+    }
+    return number;
+}
+
 static bool read_schema_version(line *in)
 {
     weir_slice value = in->values[SCHEMAVERSION];
@@ -318,7 +333,10 @@ bool weir_cloudevent_read(const char *text, size_t length, const char *aggregate
                     strlen(error->message + strlen(one_line)) + 1);
         return false;
     }
-    return collect(&in, text, length) && check(&in) && read_identity(&in, aggregate_type) &&
-           read_time(&in) && read_schema_version(&in) && read_data(&in) &&
-           read_metadata(&in, text, length);
+    if (!collect(&in, text, length))
+        return false;
+    read->position = given(&in, POSITION);
+    read->version = given(&in, AGGREGATEVERSION);
+    return check(&in) && read_identity(&in, aggregate_type) && read_time(&in) &&
+           read_schema_version(&in) && read_data(&in) && read_metadata(&in, text, length);
 }

@@ -95,6 +95,12 @@ static const weir_option tail_options[] = {
     {0},
 };
 
+static const weir_option schema_check_options[] = {
+    TEXT("type", "EVENT", "only events of this type"),
+    TEXT("aggregate-type", "TYPE", "aggregate type of lines without aggregatetype"),
+    {0},
+};
+
 static const weir_option stream_list_options[] = {
     TEXT("type", "TYPE", "only this aggregate type"),
     NUMBER("limit", "N", "1000", 1, "at most so many"),
@@ -274,8 +280,8 @@ const weir_command weir_commands[] = {
      weir_verb_topic_list},
 
     {"schema", "", "look at schema evolution",
-     "Lists the links that bring old events to the latest form of their type.", NULL, NULL, NULL, 0,
-     0, 0, WEIR_NEEDS_NOTHING, NULL},
+     "Lists the links that bring old events to the latest form of their type, or tries them.", NULL,
+     NULL, NULL, 0, 0, 0, WEIR_NEEDS_NOTHING, NULL},
     {"schema list", "", "list the links of every event type",
      "Lists the links of schemas.files by event type and version: where each stands, its rules, "
      "and\n"
@@ -283,6 +289,21 @@ const weir_command weir_commands[] = {
      "  weir schema list\n"
      "  weir schema list -o json\n",
      NULL, NULL, WEIR_FORMATS_ALL, 0, 0, WEIR_NEEDS_CONFIG, weir_verb_schema_list},
+    {"schema check", "FILE", "try old events on the upcasters and projections of today",
+     "Brings every event of a CloudEvents log (weir export) to the latest form of its type, and\n"
+     "applies it to the projections of the configuration, each in a schema and a transaction of "
+     "its\n"
+     "own that is rolled back. - reads stdin. Reports, one row for each cause, with its first "
+     "line:\n"
+     "  failure   a line, link or handler that fails\n"
+     "  newer     a version newer than the latest known\n"
+     "  vanished  a field that is there before a C function and not behind it; no failure\n"
+     "  unused    a note: a rule whose field no sample has, a link that no sample takes",
+     "  weir schema check old.jsonl\n"
+     "  weir export --type user | weir schema check - --type user.registered -o json\n",
+     "1 an event failed, 2 usage, configuration or a refused projection, 3 no such file",
+     schema_check_options, WEIR_FORMATS_ALL, 1, 1, WEIR_NEEDS_CONFIG | WEIR_AS_PROJECTOR,
+     weir_verb_schema_check},
 
     {"partition", "", "tables that hold the events", "Lists the partitions and adds some.", NULL,
      NULL, NULL, 0, 0, 0, 0, NULL},

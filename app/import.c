@@ -4,19 +4,16 @@
  * alone and a rerun after any failure continues where the last run ended. What passes by itself
  * (deadlocks with other writers, a lost connection) is retried with the same batch. How many events
  * were new is counted in the batch's own transaction, so another importer cannot falsify it. */
+#include "app/event_log.h"
 #include "app/import_int.h"
-#include "app/lines.h"
 #include "app/table.h"
 #include "app/verbs.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-#define LINE_LIMIT ((size_t)16 * 1024 * 1024)
 #define PROGRESS_US 200000
 
 typedef struct import {
@@ -37,23 +34,6 @@ static void show_progress(import *in, bool last)
     fprintf(stderr, last ? "\r\033[K" : "\r%lld events\033[K", (long long)in->importer.read);
 }
 
-static bool is_blank(const char *text, size_t length)
-{
-    for (size_t i = 0; i < length; i++)
-        if (text[i] != ' ' && text[i] != '\t' && text[i] != '\r')
-            return false;
-    return true;
-}
-
-/* skip_mark passes the byte order mark that some editors put at the start of a file. */
-static void skip_mark(const weir_lines *lines, const char **text, size_t *length)
-{
-    if (lines->number == 1 && *length >= 3 && memcmp(*text, "\xEF\xBB\xBF", 3) == 0) {
-        *text += 3;
-        *length -= 3;
-    }
-}
-
 /* flush sends the batch unless this is a dry run. */
 static bool flush(import *in, weir_error *error)
 {
@@ -69,12 +49,9 @@ static bool import_lines(import *in, weir_error *error)
 {
     const char *text;
     size_t length;
-    while (weir_lines_next(&in->lines, &text, &length, error)) {
+    while (weir_event_log_next(&in->lines, &text, &length, error)) {
         if (in->lines.ended)
             return flush(in, error);
-        skip_mark(&in->lines, &text, &length);
-        if (is_blank(text, length))
-            continue;
         if (weir_importer_full(&in->importer, length) && !flush(in, error))
             return false;
         if (weir_stop_requested(&in->session->stop))
@@ -126,15 +103,10 @@ static void write_counts(import *in)
 bool weir_verb_import(weir_session *session, weir_error *error)
 {
     const weir_arguments *arguments = &session->arguments;
-    const char *name = weir_arguments_word(arguments, 0);
-    bool is_stdin = strcmp(name, "-") == 0, ok = false;
+    bool ok = false;
 import in = {.session = session, .dry_run = weir_arguments_flag(arguments, "dry-run") };
-    int fd = is_stdin ? STDIN_FILENO : open(name, O_RDONLY | O_CLOEXEC);
-    if (fd < 0)
-        return weir_fail_code(error, WEIR_FATE_CONFIG,
-                              errno == ENOENT ? WEIR_NOT_FOUND : WEIR_FAILED, "%s: %s", name,
-                              strerror(errno));
-    weir_lines_open(&in.lines, fd, is_stdin ? "stdin" : name, LINE_LIMIT);
+    if (!weir_event_log_open(&in.lines, weir_arguments_word(arguments, 0), error))
+        return false;
     weir_importer_open(&in.importer, session, in.lines.name,
                        weir_arguments_text(arguments, "aggregate-type"));
     if (!in.dry_run && !weir_importer_connect(&in.importer, error))
@@ -149,8 +121,6 @@ import in = {.session = session, .dry_run = weir_arguments_flag(arguments, "dry-
     }
 out:
     weir_importer_close(&in.importer);
-    weir_lines_close(&in.lines);
-    if (!is_stdin)
-        close(fd);
+    weir_event_log_close(&in.lines);
     return ok;
 }

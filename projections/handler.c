@@ -56,8 +56,8 @@ static bool prepare_as(const weir_projection *projection, weir_connection *conne
     return ok;
 }
 
-static bool prepare_all(const weir_projection *projection, weir_connection *connection,
-                        weir_error *error)
+bool weir_handlers_prepare(const weir_projection *projection, weir_connection *connection,
+                           weir_error *error)
 {
     for (size_t i = 0; i < projection->handler_count; i++) {
         const weir_statement *s = &projection->handlers[i];
@@ -105,7 +105,7 @@ static bool open_feed(weir_handler *handler, weir_connection *connection, weir_e
         return false;
     snprintf(schema, sizeof schema, "%s__g%d", projection->name, handler->generation);
     return weir_session_set(feed, connection, actors.projector, schema, "auto", false, error) &&
-           prepare_all(projection, connection, error);
+           weir_handlers_prepare(projection, connection, error);
 }
 
 weir_feed *weir_feed_of(weir_projection *projection, const weir_config *config)

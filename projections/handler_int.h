@@ -67,6 +67,11 @@ WEIR_MUST_USE bool weir_handlers_verify(const weir_projection *projection,
                                         weir_connection *connection, const char *schema,
                                         weir_error *error);
 
+/* weir_handlers_prepare prepares every handler statement under its name, for the tables that the
+ * search_path leads to. */
+WEIR_MUST_USE bool weir_handlers_prepare(const weir_projection *projection,
+                                         weir_connection *connection, weir_error *error);
+
 /* weir_values_warn logs, once, the functions whose values no replay can equal. */
 WEIR_MUST_USE bool weir_values_warn(weir_feed *feed, weir_connection *connection,
                                     weir_error *error);

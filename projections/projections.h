@@ -42,4 +42,21 @@ weir_handler *weir_projection_handler(weir_projection *projection, const weir_co
 WEIR_MUST_USE bool weir_projection_check(weir_projection *projection, const weir_config *config,
                                          weir_connection *connection, weir_error *error);
 
+/* A projection tried on sample events, in a scratch schema and a transaction that is rolled back.
+ * The connection is the rehearsal's until close; it is of no use afterwards but to be closed. */
+typedef struct weir_rehearsal weir_rehearsal;
+
+/* weir_rehearsal_open makes the tables and prepares the handlers. CONFIG errors start with
+ * "file:line: ". projection, config and connection outlive it. */
+weir_rehearsal *weir_rehearsal_open(weir_projection *projection, const weir_config *config,
+                                    weir_connection *connection, weir_error *error);
+
+/* weir_rehearsal_apply applies one event, alone, if it is of the projection's aggregate types;
+ * *called: a handler wanted it. An event that is refused leaves no trace; the error names the
+ * statement. RETRY: the connection is lost. */
+WEIR_MUST_USE bool weir_rehearsal_apply(weir_rehearsal *rehearsal, const weir_event *event,
+                                        bool *called, weir_error *error);
+const char *weir_rehearsal_name(const weir_rehearsal *rehearsal);
+void weir_rehearsal_close(weir_rehearsal *rehearsal); /* NULL is fine */
+
 #endif

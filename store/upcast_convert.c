@@ -113,6 +113,7 @@ static bool to_boolean(weir_slice value, weir_slice *result)
 
 bool weir_convert(weir_slice value, weir_scalar kind, weir_arena *arena, weir_slice *result)
 {
+    weir_error ignored;
     char first = value.length ? value.text[0] : '\0';
     *result = value;
     if (first == 'n' || (first == '"' && kind == WEIR_AS_TEXT))
@@ -134,8 +135,9 @@ bool weir_convert(weir_slice value, weir_scalar kind, weir_arena *arena, weir_sl
         return to_text(value, arena, result);
     case WEIR_AS_INTEGER:
         return to_integer(value, arena, result);
-    case WEIR_AS_NUMBER:
-        return weir_json_is_number(value.text, value.length);
+    case WEIR_AS_NUMBER: /* not 1e999999 from a text: the store would not take it */
+        return weir_json_is_number(value.text, value.length) &&
+               weir_json_check(value.text, value.length, &ignored);
     case WEIR_AS_BOOLEAN:
         return to_boolean(value, result);
     }

@@ -161,7 +161,10 @@ static bool read_value(weir_yaml *yaml, const weir_yaml_node *value, weir_rule *
                        weir_error *error)
 {
     if (rule->operation == WEIR_DEFAULT) {
+        weir_error why;
         rule->value = weir_yaml_json(yaml, value, error);
+        if (rule->value && !weir_json_check(rule->value, strlen(rule->value), &why))
+            return weir_yaml_fail(yaml, value, error, "%s", why.message);
         return rule->value != NULL;
     }
     if (!weir_yaml_expect(yaml, value, WEIR_YAML_SCALAR, rule->path.text, error))

@@ -196,11 +196,11 @@ static bool apply(run *in, weir_node *root, size_t *found)
         [WEIR_CONVERT] = do_convert, [WEIR_DEFAULT] = do_default,
     };
     in->found = false;
-    if (!each_base(in, root, 0, shared_steps(&in->rule->path), operations[in->rule->operation]))
-        return false;
+    bool ok =
+        each_base(in, root, 0, shared_steps(&in->rule->path), operations[in->rule->operation]);
     if (found && in->found)
         ++*found;
-    return true;
+    return ok;
 }
 
 bool weir_rules_apply(const weir_rule *rules, size_t count, const char *data, size_t length,

@@ -137,3 +137,77 @@ def test_the_list_says_where_every_link_stands(members):
     assert rows[0]["place"].endswith("schemas/user.yaml:2")
     assert rows[0]["rules"] == ["rename mail to email", "move address.city to city", "drop address"]
     assert rows[1]["rules"] == ["convert credit to number", "default active"]
+
+
+def sample(number, version, data, type="user.registered", id=None):
+    return json.dumps({
+        "specversion": "1.0", "id": str(number), "source": "/old", "type": type, "subject": id or f"u-{number}",
+        "aggregatetype": "user", "schemaversion": version, "data": data}) + "\n"
+
+
+def check(shop, *arguments):
+    checked = shop.weir("schema", "check", "old.jsonl", "-o", "json", *arguments, check=False)
+    return checked, [(f["kind"], f["type"], f["line"], f["events"]) for f in checked.json()]
+
+
+def everything(shop):
+    """What a check must leave as it was: schemas, rows, roles' defaults."""
+    return [
+        shop.sql("SELECT nspname FROM pg_namespace WHERE nspname !~ '^pg_t' ORDER BY 1"),
+        shop.sql("SELECT relname FROM pg_class ORDER BY 1"),
+        shop.sql("SELECT count(*) FROM weir.events"),
+        shop.sql("SELECT * FROM members.members ORDER BY id"),
+        shop.sql("SELECT subscription, generation, definition FROM weir.subscriptions ORDER BY 1"),
+    ]
+
+
+def test_old_samples_are_tried_and_nothing_is_stored(members):
+    registered(members, "a", 3, '{"email": "a@x", "active": true}')
+    project(members)
+    before = everything(members)
+    members.write("old.jsonl", "".join([
+        sample(1, 1, {"mail": "1@x", "address": {"city": "Bonn"}, "credit": "1"}),
+        sample(2, 1, {"address": {"city": "Bonn"}}),             # no email: the table refuses it
+        "\n",
+        sample(3, 2, {"email": "3@x", "credit": "x"}),           # the link refuses it
+        sample(4, 3, {"email": "4@x", "active": True}),
+        sample(5, 3, {"email": "5@x", "active": True}, id="u-4"),  # the key is taken: by a row of the sample
+        sample(6, 4, {}),
+        sample(7, 1, {"any": "thing"}, type="user.left"),
+        "{\n",
+    ]))
+    checked, found = check(members)
+    assert checked.code == 1 and "5 of 8 events failed" in checked.stderr
+    assert found == [
+        ("failure", "user.registered", 2, 1), ("failure", "user.registered", 4, 1),
+        ("failure", "user.registered", 6, 1), ("newer", "user.registered", 7, 1), ("failure", None, 9, 1)]
+    rows = checked.json()
+    assert rows[0]["where"] == "projection members" and "members.sql:7" in rows[0]["why"]
+    assert rows[1]["where"].startswith("2 to 3 (") and "'credit' cannot become a number" in rows[1]["why"]
+    assert everything(members) == before
+
+
+def test_samples_that_pass_and_rules_that_none_of_them_needs(members):
+    members.write("old.jsonl", sample(1, 1, {"mail": "1@x"}) + sample(2, 2, {}, type="user.left"))
+    checked, found = check(members, "--type", "user.registered")
+    assert checked.code == 0 and "1 events tried, 1 of older versions, 0 failed" in checked.stderr
+    assert {kind for kind, *_ in found} == {"unused"}
+    assert [f["why"] for f in checked.json()] == [
+        "move address.city to city: no sample has 'address.city'", "drop address: no sample has 'address'",
+        "convert credit to number: no sample has 'credit'"]
+
+
+def test_an_export_is_a_sample(members):
+    for version in (1, 3):
+        registered(members, f"v{version}", version, '{"mail": "a@x", "email": "b@x", "active": true}'
+                   if version == 3 else '{"mail": "a@x", "address": {"city": "Bonn"}, "credit": 1}')
+    members.write("old.jsonl", members.weir("export").stdout)
+    assert check(members)[0].code == 0
+
+
+def test_rules_are_tried_without_a_store_when_there_are_no_projections(members):
+    members.configure(projections={"files": []}, store={"conninfo": "host=127.0.0.1 port=1"})
+    members.write("old.jsonl", sample(1, 9, {}))
+    checked, found = check(members)
+    assert checked.code == 1 and found[0] == ("newer", "user.registered", 1, 1)
+    assert members.weir("schema", "check", "none.jsonl", check=False).code == 3

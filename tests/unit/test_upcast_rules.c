@@ -178,6 +178,7 @@ static void test_convert(void **state)
         {"convert: { a.b: number }", "{\"a\": {\"b\": {}}}", NULL,
          "'a.b' cannot become a number: it is an object"},
         {"convert: { a: text }", "{\"a\": [1]}", NULL, "'a' cannot become a text: it is a list"},
+        {"convert: { a: number }", "{\"a\": \"1e999999\"}", NULL, "it is \"1e999999\""},
         {"convert: { a: boolean }", "{\"a\": 2}", NULL, "'a' cannot become a boolean: it is 2"},
         {"convert: { 'a[]': integer }", "{\"a\": [1, \"x\"]}", NULL, "it is \"x\""},
     };
