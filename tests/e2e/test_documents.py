@@ -1,6 +1,6 @@
 """Every listing in the documents is executed, block by block in the order of the page.
 
-A page's ```sh, ```sql and ```python blocks run in one shop with the example projections, a prepared
+A page's ```sh, ```sql, ```python blocks and whole ```c programs run in one shop with the example projections, a prepared
 store and the page's services in the environment. `weir serve`, which would not end, is started, seen
 to be ready and stopped. README's first block is scripts/demo and scripts/test: test_demo.py runs the
 one, and whoever reads this runs the other.
@@ -18,16 +18,18 @@ from harness import ROOT, patience, program, wait_until
 pytestmark = pytest.mark.once
 
 PAGES = ["README.md", *sorted(str(p.relative_to(ROOT)) for p in (ROOT / "docs").glob("*.md"))]
-BLOCK = re.compile(r"^```(sh|sql|python)\n(.*?)^```", re.M | re.S)
+BLOCK = re.compile(r"^```(sh|sql|python|c)\n(.*?)^```", re.M | re.S)
 ELSEWHERE = {"scripts/demo", "scripts/test"}
 
 
 def blocks(page):
-    return [b for b in BLOCK.findall((ROOT / page).read_text()) if not is_projection(b)]
+    return [b for b in BLOCK.findall((ROOT / page).read_text()) if not is_piece(b)]
 
 
-def is_projection(block):
-    """Projection files are documented in pieces; projections.md's own test holds them to the examples."""
+def is_piece(block):
+    """Projection files and C are documented in pieces, which the pages' own tests hold to the examples; not whole programs."""
+    if block[0] == "c":
+        return "int main(" not in block[1]
     return block[0] == "sql" and "-- on:" in block[1] or "-- projection:" in block[1]
 
 
@@ -98,7 +100,19 @@ def run_python(shop, text):
     assert done.returncode == 0, done.stderr
 
 
-RUN = {"sh": run_sh, "sql": run_sql, "python": run_python}
+def run_c(shop, text):
+    """Built against the library of the build that is tested; twice, since it must not matter how often."""
+    libraries = Path(program()[-1]).parent
+    source, built = shop.directory / "listing.c", shop.directory / "listing"
+    source.write_text(text)
+    command = ["cc", "-std=c17", source, "-o", built, f"-I{ROOT}", f"-L{libraries}", "-lweir", f"-Wl,-rpath,{libraries}"]
+    subprocess.run(command, check=True)
+    for _ in range(2):
+        done = subprocess.run([built], cwd=shop.directory, env=environment(shop), capture_output=True, text=True)
+        assert done.returncode == 0, done.stderr
+
+
+RUN = {"sh": run_sh, "sql": run_sql, "python": run_python, "c": run_c}
 
 
 def test_the_readme_knows_every_command(shop):

@@ -40,6 +40,11 @@ endforeach()
 """
 
 
+def manual_program():
+    page = (ROOT / "docs/c_client.md").read_text()
+    return re.search(r"```c\n(.*?)```.*?```\n(.*?)```", page, re.S).groups()
+
+
 @pytest.fixture(scope="module")
 def prefix(tmp_path_factory):
     prefix = tmp_path_factory.mktemp("prefix")
@@ -68,6 +73,17 @@ def test_pkg_config_is_enough(prefix, stranger):
     run("gcc", "stranger.c", "-o", "stranger", *flags, cwd=stranger)
     environment["LD_LIBRARY_PATH"] = str(libdir(prefix))
     assert run("./stranger", cwd=stranger, env=environment) == "7\n"
+
+
+def test_the_manual_s_program_runs_without_a_database(prefix, tmp_path):
+    """The one listing of docs/c_client.md, and what the page says that it prints."""
+    program, said = manual_program()
+    (tmp_path / "checkout.c").write_text(program)
+    environment = {**os.environ, "PKG_CONFIG_PATH": str(libdir(prefix) / "pkgconfig")}
+    flags = run("pkg-config", "--cflags", "--libs", "weir", env=environment).split()
+    run("gcc", "-std=c17", "-Wall", "-Wextra", "-Werror", "checkout.c", "-o", "checkout", *flags, cwd=tmp_path)
+    environment["LD_LIBRARY_PATH"] = str(libdir(prefix))
+    assert run("./checkout", "memory", cwd=tmp_path, env=environment) == said
 
 
 def test_find_package_is_enough(prefix, stranger):
