@@ -20,9 +20,8 @@ static weir_projection *find(const weir_runtime *runtime, const char *name, weir
             return runtime->projections.items[i];
         weir_suggest_offer(&near, candidate);
     }
-    weir_fail_code(error, WEIR_FATE_CONFIG, WEIR_NOT_FOUND, "there is no projection '%s'%s%s%s",
-                   name, near.best ? "; did you mean '" : "", near.best ? near.best : "",
-                   near.best ? "'?" : "");
+    weir_fail_code(error, WEIR_FATE_CONFIG, WEIR_NOT_FOUND, "there is no projection '%s'", name);
+    weir_suggest_end(&near, error);
     return NULL;
 }
 

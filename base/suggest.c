@@ -3,6 +3,7 @@
  * short one; a word that the candidate begins with is near as well. */
 #include "base/suggest.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #define LONGEST 64 /* environment names are the longest words */
@@ -43,4 +44,13 @@ void weir_suggest_offer(weir_suggestion *suggestion, const char *candidate)
         suggestion->best = candidate;
         suggestion->distance = edits;
     }
+}
+
+bool weir_suggest_end(const weir_suggestion *suggestion, weir_error *error)
+{
+    size_t length = strlen(error->message);
+    if (suggestion->best)
+        snprintf(error->message + length, sizeof error->message - length, "; did you mean '%s'?",
+                 suggestion->best);
+    return false;
 }

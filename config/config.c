@@ -65,9 +65,8 @@ static bool unknown_override(const char *name, weir_error *error)
     weir_suggestion near = {.word = name};
     for (size_t i = 0; weir_settings[i].name; i++)
         weir_suggest_offer(&near, weir_settings[i].name);
-    return weir_fail(error, WEIR_FATE_CONFIG, "--set: unknown setting '%s'%s%s%s", name,
-                     near.best ? "; did you mean '" : "", near.best ? near.best : "",
-                     near.best ? "'?" : "");
+    weir_fail(error, WEIR_FATE_CONFIG, "--set: unknown setting '%s'", name);
+    return weir_suggest_end(&near, error);
 }
 
 /* "subscriptions.user_list.batch_events" names an overlay, everything else a setting. */

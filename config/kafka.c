@@ -41,9 +41,9 @@ static bool fail_unknown(rd_kafka_conf_t *conf, const char *name, const char *wh
     weir_suggestion near = {.word = name};
     for (size_t i = 0; i < count; i += 2)
         weir_suggest_offer(&near, known[i]);
-    weir_fail(error, WEIR_FATE_CONFIG, "%s: unknown property '%s' in kafka.properties%s%s%s", where,
-              name, near.best ? "; did you mean '" : "", near.best ? near.best : "",
-              near.best ? "'?" : "");
+    weir_fail(error, WEIR_FATE_CONFIG, "%s: unknown property '%s' in kafka.properties", where,
+              name);
+    weir_suggest_end(&near, error);
     rd_kafka_conf_dump_free(known, count);
     return false;
 }

@@ -91,10 +91,8 @@ static bool unknown_key(weir_yaml *yaml, const section *in, const weir_yaml_node
     for (size_t i = 0; weir_settings[i].name; i++)
         if (strncmp(weir_settings[i].name, in->prefix, strlen(in->prefix)) == 0)
             weir_suggest_offer(&near, weir_settings[i].name + strlen(in->prefix));
-    char *what = weir_format("key '%s' in '%s'", near.word, in->name);
-    weir_yaml_unknown(yaml, key, what, near.best, error);
-    free(what);
-    return false;
+    weir_yaml_fail(yaml, key, error, "unknown key '%s' in '%s'", near.word, in->name);
+    return weir_suggest_end(&near, error);
 }
 
 static bool set_key(void *context, weir_yaml *yaml, const weir_yaml_node *key,
@@ -139,10 +137,8 @@ static bool unknown_section(weir_yaml *yaml, const weir_yaml_node *key, weir_err
                  weir_settings[i].name);
         weir_suggest_offer(&near, names[i]);
     }
-    char *what = weir_format("section '%s'", near.word);
-    weir_yaml_unknown(yaml, key, what, near.best, error);
-    free(what);
-    return false;
+    weir_yaml_fail(yaml, key, error, "unknown section '%s'", near.word);
+    return weir_suggest_end(&near, error);
 }
 
 static bool set_section(void *context, weir_yaml *yaml, const weir_yaml_node *key,

@@ -53,10 +53,11 @@ static bool check_choice(const weir_setting *setting, const char *text, const ch
         found = strcmp(choice, text) == 0;
         weir_suggest_offer(&near, choice);
     }
-    if (!found)
-        weir_fail(error, WEIR_FATE_CONFIG, "%s: %s must be one of %s, not '%s'%s%s%s", where,
-                  setting->name, setting->choices, text, near.best ? "; did you mean '" : "",
-                  near.best ? near.best : "", near.best ? "'?" : "");
+    if (!found) {
+        weir_fail(error, WEIR_FATE_CONFIG, "%s: %s must be one of %s, not '%s'", where,
+                  setting->name, setting->choices, text);
+        weir_suggest_end(&near, error);
+    }
     free(choices);
     return found;
 }

@@ -85,13 +85,6 @@ bool weir_yaml_fail(weir_yaml *yaml, const weir_yaml_node *node, weir_error *err
     return weir_fail(error, WEIR_FATE_CONFIG, "%s: %s", weir_yaml_where(yaml, node), why);
 }
 
-bool weir_yaml_unknown(weir_yaml *yaml, const weir_yaml_node *node, const char *what,
-                       const char *best, weir_error *error)
-{
-    return weir_yaml_fail(yaml, node, error, "unknown %s%s%s%s", what,
-                          best ? "; did you mean '" : "", best ? best : "", best ? "'?" : "");
-}
-
 /* What holds a NUL would be read as less than it is. */
 static bool is_whole(const weir_yaml_node *node)
 {

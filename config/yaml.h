@@ -43,10 +43,6 @@ const weir_yaml_node *weir_yaml_item(weir_yaml *yaml, const weir_yaml_node *list
 bool weir_yaml_fail(weir_yaml *yaml, const weir_yaml_node *node, weir_error *error,
                     const char *format, ...) WEIR_PRINTF(4, 5);
 
-/* weir_yaml_unknown fails with "…; did you mean '…'?" where the search found something. */
-bool weir_yaml_unknown(weir_yaml *yaml, const weir_yaml_node *node, const char *what,
-                       const char *best, weir_error *error);
-
 /* weir_yaml_expect refuses a node of another kind, and a text with a NUL in it; name is what the
  * user calls the node. */
 WEIR_MUST_USE bool weir_yaml_expect(weir_yaml *yaml, const weir_yaml_node *node,

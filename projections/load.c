@@ -107,9 +107,8 @@ static bool check_override(const char *name, const weir_projections *projections
             return true;
         weir_suggest_offer(&near, projections->items[i]->name);
     }
-    return weir_fail(error, WEIR_FATE_CONFIG, "subscriptions: no projection is named '%s'%s%s%s",
-                     name, near.best ? "; did you mean '" : "", near.best ? near.best : "",
-                     near.best ? "'?" : "");
+    weir_fail(error, WEIR_FATE_CONFIG, "subscriptions: no projection is named '%s'", name);
+    return weir_suggest_end(&near, error);
 }
 
 bool weir_projections_load(const weir_config *config, weir_projections *projections,

@@ -207,8 +207,10 @@ static bool fail_unknown(parser *p, int line, const char *word)
     weir_suggestion near = {.word = word};
     for (int i = 0; i < DIRECTIVES; i++)
         weir_suggest_offer(&near, directive_names[i]);
-    if (near.best)
-        return FAIL(p, line, "unknown directive '%s'; did you mean '%s'?", word, near.best);
+    if (near.best) {
+        FAIL(p, line, "unknown directive '%s'", word);
+        return weir_suggest_end(&near, p->error);
+    }
     return FAIL(p, line,
                 "unknown directive '%s'; prose must not begin with a lower-case word and a colon",
                 word);

@@ -48,10 +48,8 @@ static bool collect_key(void *context, weir_yaml *yaml, const weir_yaml_node *ke
         }
         weir_suggest_offer(&near, key_name(i));
     }
-    char *what = weir_format("key '%s' in a link of '%s'", near.word, in->type);
-    weir_yaml_unknown(yaml, key, what, near.best, error);
-    free(what);
-    return false;
+    weir_yaml_fail(yaml, key, error, "unknown key '%s' in a link of '%s'", near.word, in->type);
+    return weir_suggest_end(&near, error);
 }
 
 static bool read_version(weir_yaml *yaml, const draft *in, const weir_yaml_node *link, size_t key,
@@ -150,10 +148,9 @@ static bool read_kind(weir_yaml *yaml, const weir_yaml_node *node, weir_rule *ru
         }
         weir_suggest_offer(&near, kind_names[i]);
     }
-    return weir_yaml_fail(yaml, node, error,
-                          "convert knows text, integer, number and boolean, not '%s'%s%s%s",
-                          near.word, near.best ? "; did you mean '" : "",
-                          near.best ? near.best : "", near.best ? "'?" : "");
+    weir_yaml_fail(yaml, node, error, "convert knows text, integer, number and boolean, not '%s'",
+                   near.word);
+    return weir_suggest_end(&near, error);
 }
 
 /* What a rule is made of beside its path. */
