@@ -3,6 +3,7 @@
  * Both ways end in the JSON array that weir.append takes; JSON is checked first, because jsonb
  * would fold duplicate keys silently, and so is msgpack, which the store takes as it comes. Nothing
  * is retried: without an id of the caller's, a repeated append would be another event. */
+#include "app/event_members.h"
 #include "app/lines.h"
 #include "app/verbs.h"
 #include "base/base64.h"
@@ -133,27 +134,37 @@ static void put_text(const weir_arguments *arguments, const char *option, const 
     weir_buffer_json(events, value, strlen(value));
 }
 
+bool weir_event_members(const weir_arguments *arguments, weir_buffer *event, weir_error *error)
+{
+    bool data = weir_arguments_has(arguments, "data");
+    bool file = weir_arguments_has(arguments, "data-file");
+    if (data && file)
+        return weir_fail(error, WEIR_FATE_CONFIG, "--data and --data-file exclude each other");
+    put_text(arguments, "type", "type", event);
+    if (((data || file) && !put_data(arguments, event, error)) ||
+        (weir_arguments_has(arguments, "metadata") && !put_metadata(arguments, event, error)))
+        return false;
+    put_text(arguments, "content-type", "datacontenttype", event);
+    if (weir_arguments_has(arguments, "schema-version"))
+        weir_buffer_format(event, ",\"schemaversion\":%lld",
+                           (long long)weir_arguments_integer(arguments, "schema-version"));
+    return true;
+}
+
 static bool from_options(const weir_arguments *arguments, weir_buffer *events, weir_error *error)
 {
     const char *type = weir_arguments_text(arguments, "type");
     bool data = weir_arguments_has(arguments, "data");
     bool file = weir_arguments_has(arguments, "data-file");
-    if (data && file)
-        return weir_fail(error, WEIR_FATE_CONFIG, "--data and --data-file exclude each other");
     if (!type || (!data && !file))
         return weir_fail(error, WEIR_FATE_CONFIG,
                          "an event needs --type and --data (or events on stdin: --stdin)");
-    weir_buffer_text(events, "[{\"type\":");
-    weir_buffer_json(events, type, strlen(type));
-    if (!put_data(arguments, events, error) ||
-        (weir_arguments_has(arguments, "metadata") && !put_metadata(arguments, events, error)))
+    weir_buffer_char(events, '[');
+    if (!weir_event_members(arguments, events, error))
         return false;
-    put_text(arguments, "content-type", "datacontenttype", events);
+    events->data[1] = '{'; /* instead of the first member's comma */
     put_text(arguments, "id", "id", events);
     put_text(arguments, "time", "time", events);
-    if (weir_arguments_has(arguments, "schema-version"))
-        weir_buffer_format(events, ",\"schemaversion\":%lld",
-                           (long long)weir_arguments_integer(arguments, "schema-version"));
     weir_buffer_text(events, "}]");
     return true;
 }

@@ -122,6 +122,18 @@ static const weir_option projection_status_options[] = {
     {0},
 };
 
+static const weir_option rewrite_options[] = {
+    TEXT("reason", "TEXT", "why; kept with the original"),
+    TEXT("type", "EVENT", "another event type"),
+    TEXT("data", "JSON", "other data: JSON, @FILE, or - for stdin"),
+    TEXT("data-file", "FILE", "other data: a file's bytes as they are; - for stdin"),
+    TEXT("content-type", "TYPE", "what the other data is; else application/json"),
+    TEXT("metadata", "JSON", "other metadata: a JSON object, @FILE, or - for stdin"),
+    NUMBER("schema-version", "N", NULL, 1, "another version of the data's schema"),
+    FLAG("execute", "do it; without it, only try and say what would be touched"),
+    {0},
+};
+
 static const weir_option partition_add_options[] = {
     FLAG("execute", "do it; without it, only say what would be done"),
     FLAG("abandon", "drop the copies of a split that was not finished"),
@@ -215,6 +227,17 @@ const weir_command weir_commands[] = {
      "Shows version, events, bytes of data, first and last time and position, and event types.",
      "  weir stream show user u-1 -o json\n", EXITS_FAILED ", 3 no such aggregate", NULL,
      WEIR_FORMATS_ALL, 2, 2, WEIR_NEEDS_CONFIG | WEIR_AS_READER, weir_verb_stream_show},
+
+    {"stream rewrite", "TYPE ID VERSION", "change a stored event: the last resort",
+     "Changes one event in its place; its id, position, version and times stay. The original is\n"
+     "kept in weir.rewrites with who, when and why. Snapshots from there on are removed. Prints\n"
+     "which topic and which projections have the original already. Try everything else first:\n"
+     "an event that corrects, a rule that upcasts. Without --execute it is tried and taken back.",
+     "  weir stream rewrite user u-1 3 --data '{\"email\":null}' --reason 'erasure 17'\n"
+     "  weir stream rewrite user u-1 3 --data @new.json --reason 'erasure 17' "
+     "--execute\n",
+     EXITS_FAILED " or a refused event, 3 no such event", rewrite_options, WEIR_FORMATS_ALL, 3, 3,
+     WEIR_NEEDS_CONFIG | WEIR_AS_ADMIN, weir_verb_stream_rewrite},
 
     {"relay", "", "publish committed events to Kafka",
      "Publishes every committed event to its aggregate type's topic, in order, until SIGTERM or\n"

@@ -32,4 +32,7 @@ typedef struct weir_relay_health {
 } weir_relay_health;
 void weir_relay_health_get(const weir_relay *relay, weir_relay_health *health);
 
+/* weir_sink_partition is murmur2(key) modulo count, as Java's clients compute it. */
+int32_t weir_sink_partition(const char *key, size_t length, int count);
+
 #endif

@@ -7,6 +7,7 @@
 
 #include "config/config.h"
 #include "producer/cloudevents_int.h"
+#include "producer/producer.h"
 
 typedef struct weir_sink weir_sink;
 
@@ -57,9 +58,6 @@ bool weir_sink_probe(weir_sink *sink, int ms);
 
 /* weir_sink_refusal fills error with what a delivery's code means. Returns false. */
 bool weir_sink_refusal(int kafka_code, weir_error *error);
-
-/* weir_sink_partition is murmur2(key) modulo count, as Java's clients compute it. */
-int32_t weir_sink_partition(const char *key, size_t length, int count);
 
 /* weir_sink_create_topic makes sure that a topic exists and all its partitions have a leader.
  * *partitions: to be created, out: real; *created: it did not exist. Looks at stop. */

@@ -29,6 +29,8 @@ MATRIX = """
 | migrations          | *     | S        | S      | S     | S         | S     |
 | relay_partitions    | *     |          | S      | SIU   | S         | SIU   |
 | relays              | *     |          | S      | SIU   | S         | SIU   |
+| rewrites            | *     |          | S      |       |           | S     |
+| rewrites_rewrite_seq | *     |          |        |       |           |       |
 | snapshots           | *     |          | S      |       |           | SD    |
 | store               | *     | S        | S      | S     | S         | S     |
 | streams             | *     |          | S      | S     |           | S     |
@@ -48,6 +50,7 @@ MATRIX = """
 | prepare_partitions() | X     |          |        |       |           | X     |
 | problem()           | X     |          |        |       |           |       |
 | refuse_change()     | X     |          |        |       |           |       |
+| rewrite()           | X     |          |        |       |           | X     |
 | save_snapshot()     | X     | X        |        |       |           | X     |
 | snapshot_holders()  | X     |          |        |       |           |       |
 | switch_partitions() | X     |          |        |       |           | X     |

@@ -30,5 +30,6 @@ GRANT DELETE ON weir.snapshots TO weir_admin;
 GRANT EXECUTE ON FUNCTION weir.partitions() TO weir_reader;
 GRANT EXECUTE ON FUNCTION weir.prepare_partitions(text[]), weir.copy_to_partitions(bigint), weir.check_partitions(),
     weir.hold_events(), weir.copy_rest(), weir.switch_partitions(), weir.abandon_partitions() TO weir_admin;
+GRANT EXECUTE ON FUNCTION weir.rewrite(text, text, bigint, jsonb, text) TO weir_admin;
 
 GRANT weir_appender, weir_reader, weir_relay, weir_projector TO weir_admin;
