@@ -5,11 +5,17 @@
 
 #include "app/table.h"
 #include "app/verbs.h"
+#include "store/plugins.h"
 
 weir_upcasters *weir_schema_open(const weir_config *config, weir_error *error)
 {
     weir_upcasters *upcasters = weir_upcasters_new();
-    if (weir_upcasters_load(upcasters, config, error) && weir_upcasters_check(upcasters, error))
+    weir_plugins *plugins = weir_plugins_load(config, error);
+    bool ok = plugins && weir_upcasters_load(upcasters, config, error) &&
+              weir_plugins_upcasters(plugins, upcasters, error) &&
+              weir_upcasters_check(upcasters, error);
+    weir_plugins_free(plugins);
+    if (ok)
         return upcasters;
     weir_upcasters_free(upcasters);
     return NULL;

@@ -1,0 +1,60 @@
+/* What a plug-in gives to weir: a shared object with one symbol, weir_plugin, that names its
+ * aggregates and its upcasters.
+ *
+ *     const weir_plugin_info weir_plugin = {
+ *         WEIR_PLUGIN_HEAD,
+ *         .name = "shop",
+ *         .aggregates = (const weir_aggregate_class *const[]){&account_class, NULL},
+ *     };
+ *
+ * It includes the installed headers and links nothing: the functions of libweir are the program's
+ * own, so that log, metrics and everything else exist once. Its functions are called by several
+ * threads at once, never on one state. docs/plugins.md says how to build one.
+ *
+ * The interface is a number and the sizes of the records that cross it: a plug-in built for another
+ * one is refused, never tried. */
+#ifndef WEIR_STORE_PLUGIN_H
+#define WEIR_STORE_PLUGIN_H
+
+#include "store/aggregate.h"
+#include "store/upcast.h"
+
+#define WEIR_PLUGIN_MAGIC 0x57454952u /* "WEIR" */
+
+/* Raised when a record or a function that plug-ins use changes its meaning or its form. Members
+ * added at the end of weir_plugin_info do not: an older plug-in has zeroes there. */
+#define WEIR_PLUGIN_INTERFACE 1
+
+/* An upcaster in C: the link of an event type from one schema version to a later one. */
+typedef struct weir_plugin_upcaster {
+    const char *type; /* event type */
+    int32_t from, to;
+    weir_upcast_fn *fn;
+    void *context; /* handed to fn */
+} weir_plugin_upcaster;
+
+typedef struct weir_plugin_info {
+    uint32_t magic;
+    uint32_t interface;
+    uint32_t size;     /* of this record, as the plug-in knows it */
+    uint32_t sizes[5]; /* of the records that cross the interface, as the plug-in knows them */
+    const char *name;  /* for messages and `weir plugin list` */
+    const weir_aggregate_class *const *aggregates; /* ends with NULL; NULL: none */
+    const weir_plugin_upcaster *upcasters;         /* ends with a NULL type; NULL: none */
+} weir_plugin_info;
+
+/* What every plug-in begins with. */
+#define WEIR_PLUGIN_HEAD                                                                           \
+    .magic = WEIR_PLUGIN_MAGIC, .interface = WEIR_PLUGIN_INTERFACE,                                \
+    .size = (uint32_t)sizeof(weir_plugin_info), .sizes = WEIR_PLUGIN_SIZES
+
+#define WEIR_PLUGIN_SIZES                                                                          \
+    {                                                                                              \
+        (uint32_t)sizeof(weir_error), (uint32_t)sizeof(weir_buffer), (uint32_t)sizeof(weir_event), \
+            (uint32_t)sizeof(weir_aggregate_class), (uint32_t)sizeof(weir_plugin_upcaster)         \
+    }
+
+/* The one symbol. */
+extern const weir_plugin_info weir_plugin __attribute__((visibility("default")));
+
+#endif
