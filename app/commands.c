@@ -107,6 +107,35 @@ static const weir_option stream_list_options[] = {
     {0},
 };
 
+#define NO_SNAPSHOT FLAG("no-snapshot", "begin with the first event")
+
+static const weir_option aggregate_show_options[] = {
+    NUMBER("at-version", "VERSION", NULL, 1, "as it was at this version"),
+    TEXT("as-of", "TIME", "as of what was recorded until then, RFC 3339"),
+    NO_SNAPSHOT,
+    {0},
+};
+
+static const weir_option aggregate_step_options[] = {
+    NUMBER("from", "VERSION", "1", 1, "first version"),
+    NUMBER("to", "VERSION", NULL, 1, "last version"),
+    TEXT("as-of", "TIME", "up to what was recorded until then, RFC 3339"),
+    NO_SNAPSHOT,
+    {0},
+};
+
+static const weir_option snapshot_create_options[] = {
+    FLAG("all", "all aggregates of the type that have none of their latest version"),
+    TEXT("older-than", "AGE", "of these, those whose latest is missing or older: 90s, 15m, 1h, 7d"),
+    {0},
+};
+
+static const weir_option snapshot_prune_options[] = {
+    NUMBER("keep", "K", NULL, 0, "how many of each aggregate stay; else snapshots.keep"),
+    FLAG("execute", "remove them; without it they are only counted"),
+    {0},
+};
+
 static const weir_option relay_options[] = {
     FLAG("once", "end once everything committed at the start is acknowledged"),
     {0},
@@ -239,6 +268,66 @@ const weir_command weir_commands[] = {
      EXITS_FAILED " or a refused event, 3 no such event", rewrite_options, WEIR_FORMATS_ALL, 3, 3,
      WEIR_NEEDS_CONFIG | WEIR_AS_ADMIN, weir_verb_stream_rewrite},
 
+    {"aggregate", "", "look at what events mean",
+     "Shows the state that the events of an aggregate build, as its class in a plug-in says.", NULL,
+     NULL, NULL, 0, 0, 0, WEIR_NEEDS_NOTHING, NULL},
+    {"aggregate show", "TYPE ID", "show the state of one aggregate",
+     "Builds the state from the latest snapshot that may be used and the events after it, and "
+     "shows\n"
+     "it with its version and that of the snapshot (0: none). A plug-in of plugins.files must "
+     "have\n"
+     "the class of the type.",
+     "  weir aggregate show account a-1\n"
+     "  weir aggregate show account a-1 --at-version 7 -o json\n"
+     "  weir aggregate show account a-1 --as-of 2026-01-31T23:59:59Z\n",
+     EXITS_FAILED ", 3 no such aggregate or version", aggregate_show_options,
+     WEIR_FORMATS(1u, 1u, 1u), 2, 2, WEIR_NEEDS_CONFIG | WEIR_AS_READER, weir_verb_aggregate_show},
+    {"aggregate step", "TYPE ID", "show the state after each event",
+     "Shows event by event which members of the state it changed, and the state after it.",
+     "  weir aggregate step account a-1\n"
+     "  weir aggregate step account a-1 --from 5 --to 7 -o json\n",
+     EXITS_FAILED ", 3 no such aggregate or version", aggregate_step_options, WEIR_FORMATS_ALL, 2,
+     2, WEIR_NEEDS_CONFIG | WEIR_AS_READER, weir_verb_aggregate_step},
+
+    {"snapshot", "", "look at snapshots of aggregates, make or remove them",
+     "A snapshot is the state of an aggregate at a version, kept so that loading it replays only\n"
+     "what came later. It is never the truth: removing one costs time, nothing else.",
+     NULL, NULL, NULL, 0, 0, 0, WEIR_NEEDS_NOTHING, NULL},
+    {"snapshot list", "[TYPE [ID]]", "list snapshots",
+     "Lists the snapshots of all aggregates, of a type, or of one aggregate, latest first.",
+     "  weir snapshot list\n"
+     "  weir snapshot list account a-1\n",
+     NULL, NULL, WEIR_FORMATS_ALL, 0, 2, WEIR_NEEDS_CONFIG | WEIR_AS_READER,
+     weir_verb_snapshot_list},
+    {"snapshot create", "TYPE [ID]", "make snapshots",
+     "Makes a snapshot of one aggregate at its latest version, or of all of a type whose latest "
+     "one\n"
+     "is missing, of another schema version, or behind. Each keeps snapshots.keep. A plug-in of\n"
+     "plugins.files must have the class of the type. An aggregate whose events the class refuses "
+     "is\n"
+     "said and passed over.",
+     "  weir snapshot create account a-1\n"
+     "  weir snapshot create account --older-than 7d\n"
+     "  weir snapshot create account --all\n",
+     "1 failed, or an aggregate was passed over, 2 usage or configuration, 3 no such aggregate",
+     snapshot_create_options, WEIR_FORMATS_ALL, 1, 2,
+     WEIR_NEEDS_CONFIG | WEIR_AS_READER | WEIR_AS_APPENDER, weir_verb_snapshot_create},
+    {"snapshot prune", "[TYPE]", "remove all but the latest snapshots",
+     "Removes, of each aggregate of the type or of all, all snapshots but the latest ones. "
+     "Without\n"
+     "--execute it says how many that would be.",
+     "  weir snapshot prune --keep 1\n"
+     "  weir snapshot prune account --keep 0 --execute\n",
+     NULL, snapshot_prune_options, 0, 0, 1, WEIR_NEEDS_CONFIG | WEIR_AS_READER | WEIR_AS_ADMIN,
+     weir_verb_snapshot_prune},
+
+    {"plugin", "", "look at plug-ins", "Shows which plug-ins there are.", NULL, NULL, NULL, 0, 0, 0,
+     WEIR_NEEDS_NOTHING, NULL},
+    {"plugin list", "", "list the plug-ins of the configuration",
+     "Loads the plug-ins of plugins.files and lists what they bring. Nothing is connected.",
+     "  weir plugin list\n", NULL, NULL, WEIR_FORMATS_ALL, 0, 0, WEIR_NEEDS_CONFIG,
+     weir_verb_plugin_list},
+
     {"relay", "", "publish committed events to Kafka",
      "Publishes every committed event to its aggregate type's topic, in order, until SIGTERM or\n"
      "SIGINT, then stops cleanly; a second signal ends it at once. Of several relays of one name\n"
@@ -353,8 +442,8 @@ const weir_command weir_commands[] = {
      "Shows every setting with its value and where that came from; secrets are redacted.",
      "  weir config show\n", NULL, NULL, 0, 0, 0, WEIR_NEEDS_CONFIG, weir_verb_config_show},
     {"config check", "", "check the configuration and what it names",
-     "Checks the configuration, the librdkafka properties, the files of upcasting rules and the\n"
-     "projection files, and names the file that it read. Nothing is connected.",
+     "Checks the configuration, the librdkafka properties, the plug-ins, the files of upcasting\n"
+     "rules and the projection files, and names the file that it read. Nothing is connected.",
      "  weir config check --config weir.yaml\n", NULL, NULL, 0, 0, 0, WEIR_NEEDS_CONFIG,
      weir_verb_config_check},
     {"config reference", "", "write the reference of all settings",

@@ -4,6 +4,7 @@
 #include "app/verbs.h"
 #include "config/kafka.h"
 #include "projections/projections.h"
+#include "store/snapshot_policy.h"
 
 #define PAGE ((size_t)4 * 1024 * 1024)
 
@@ -34,8 +35,10 @@ bool weir_verb_config_reference(weir_session *session, weir_error *error)
 bool weir_verb_config_check(weir_session *session, weir_error *error)
 {
     weir_projections projections = {0};
+    weir_snapshot_policy policy = {0};
     weir_upcasters *upcasters = weir_schema_open(session->config, error);
     bool ok = upcasters && weir_kafka_check(session->config, error) &&
+              weir_snapshot_policy_configure(session->config, &policy, error) &&
               weir_projections_load(session->config, &projections, error);
     weir_upcasters_free(upcasters);
     if (!ok)

@@ -38,7 +38,7 @@ static const struct read_option {
     {"backwards", FLAG, BOTH, offsetof(weir_read, backwards)},
 };
 
-static bool read_time(const char *name, const char *text, int64_t *time_us, weir_error *error)
+bool weir_read_time(const char *name, const char *text, int64_t *time_us, weir_error *error)
 {
     weir_error why;
     return weir_clock_parse(text, strlen(text), time_us, &why) ||
@@ -62,7 +62,7 @@ static bool read_option(const weir_arguments *arguments, const struct read_optio
         *(bool *)field = true;
         return true;
     case TIME:
-        return read_time(option->name, text, field, error);
+        return weir_read_time(option->name, text, field, error);
     }
     return true;
 }

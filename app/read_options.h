@@ -10,4 +10,8 @@
 WEIR_MUST_USE bool weir_read_options(const weir_arguments *arguments, weir_read *what,
                                      weir_error *error);
 
+/* weir_read_time reads the RFC 3339 time that --name was given. CONFIG. */
+WEIR_MUST_USE bool weir_read_time(const char *name, const char *text, int64_t *time_us,
+                                  weir_error *error);
+
 #endif

@@ -8,7 +8,9 @@
 typedef bool weir_verb_fn(weir_session *session, weir_error *error);
 
 weir_verb_fn weir_verb_migrate, weir_verb_append, weir_verb_import, weir_verb_export,
-    weir_verb_read, weir_verb_tail, weir_verb_stream_list, weir_verb_stream_show, weir_verb_relay,
+    weir_verb_read, weir_verb_tail, weir_verb_stream_list, weir_verb_stream_show,
+    weir_verb_aggregate_show, weir_verb_aggregate_step, weir_verb_snapshot_list,
+    weir_verb_snapshot_create, weir_verb_snapshot_prune, weir_verb_plugin_list, weir_verb_relay,
     weir_verb_relay_status, weir_verb_run, weir_verb_serve, weir_verb_projection_list,
     weir_verb_projection_status, weir_verb_topic_list, weir_verb_schema_list,
     weir_verb_schema_check, weir_verb_config_show, weir_verb_config_check,

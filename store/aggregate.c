@@ -228,6 +228,11 @@ int64_t weir_aggregate_version(const weir_aggregate *aggregate)
     return aggregate->version;
 }
 
+int64_t weir_aggregate_snapshot_version(const weir_aggregate *aggregate)
+{
+    return aggregate->snapshot_version;
+}
+
 const char *weir_aggregate_id(const weir_aggregate *aggregate)
 {
     return aggregate->id;

@@ -59,6 +59,9 @@ void weir_aggregate_set_context(weir_aggregate *aggregate, const weir_message_co
 const void *weir_aggregate_state(const weir_aggregate *aggregate); /* pending events included */
 int64_t weir_aggregate_version(const weir_aggregate *aggregate);   /* stored; 0: none yet */
 const char *weir_aggregate_id(const weir_aggregate *aggregate);
+
+/* weir_aggregate_snapshot_version is that of its latest snapshot known here; 0: none was used. */
+int64_t weir_aggregate_snapshot_version(const weir_aggregate *aggregate);
 const weir_new_event *weir_aggregate_pending(const weir_aggregate *aggregate, size_t *count);
 
 #endif

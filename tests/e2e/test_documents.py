@@ -1,8 +1,9 @@
 """Every listing in the documents is executed, block by block in the order of the page.
 
-A page's ```sh, ```sql, ```python blocks and whole ```c programs run in one shop with the example projections, a prepared
-store and the page's services in the environment. `weir serve`, which would not end, is started, seen
-to be ready and stopped. README's first block is scripts/demo and scripts/test: test_demo.py runs the
+A page's ```sh, ```sql, ```python blocks and whole ```c programs run in one shop with the example
+projections, a prepared store and the page's services in the environment; a ```c block that begins with
+a file's name is that file. `weir serve`, which would not end, is started, seen to be ready and stopped.
+README's first block is scripts/demo and scripts/test: test_demo.py runs the
 one, and whoever reads this runs the other.
 """
 
@@ -19,6 +20,7 @@ pytestmark = pytest.mark.once
 
 PAGES = ["README.md", *sorted(str(p.relative_to(ROOT)) for p in (ROOT / "docs").glob("*.md"))]
 BLOCK = re.compile(r"^```(sh|sql|python|c)\n(.*?)^```", re.M | re.S)
+FILE = re.compile(r"/\* (\w+\.c): ")
 ELSEWHERE = {"scripts/demo", "scripts/test"}
 
 
@@ -29,7 +31,7 @@ def blocks(page):
 def is_piece(block):
     """Projection files and C are documented in pieces, which the pages' own tests hold to the examples; not whole programs."""
     if block[0] == "c":
-        return "int main(" not in block[1]
+        return "int main(" not in block[1] and not FILE.match(block[1])
     return block[0] == "sql" and "-- on:" in block[1] or "-- projection:" in block[1]
 
 
@@ -40,6 +42,7 @@ def reader(shop):
     shop.configure(projections={"files": files}, kafka={"partitions": 2})
     shop.weir("migrate")
     shop.weir("import", ROOT / "examples/shop.jsonl")
+    shop.write("weir.pc", f"Name: weir\nDescription: the source tree\nVersion: 0\nCflags: -I{ROOT}\n")
     return shop
 
 
@@ -54,6 +57,7 @@ def environment(shop):
     return {
         **inherited,
         "PATH": f"{Path(program()[-1]).parent}:{inherited['PATH']}",
+        "PKG_CONFIG_PATH": str(shop.directory),
         "WEIR_STORE_CONNINFO": shop.conninfo,
         "WEIR_KAFKA_BROKERS": shop.services.brokers,
         "WEIR_KAFKA_TOPIC_PREFIX": shop.prefix,
@@ -101,6 +105,13 @@ def run_python(shop, text):
 
 
 def run_c(shop, text):
+    if named := FILE.match(text):
+        shop.write(named.group(1), text)
+    else:
+        run_program(shop, text)
+
+
+def run_program(shop, text):
     """Built against the library of the build that is tested; twice, since it must not matter how often."""
     libraries = Path(program()[-1]).parent
     source, built = shop.directory / "listing.c", shop.directory / "listing"

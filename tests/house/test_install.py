@@ -86,6 +86,19 @@ def test_the_manual_s_program_runs_without_a_database(prefix, tmp_path):
     assert run("./checkout", "memory", cwd=tmp_path, env=environment) == said
 
 
+def test_a_plugin_is_built_with_headers_alone(prefix, tmp_path):
+    """The page's own plug-in, outside the tree, by the page's own command; the installed program takes it."""
+    page = (ROOT / "docs/plugins.md").read_text()
+    source = re.search(r"^```c\n(/\* user\.c: .*?)^```", page, re.M | re.S).group(1)
+    command = re.search(r"^cc .*", page, re.M).group(0)
+    (tmp_path / "user.c").write_text(source)
+    (tmp_path / "weir.yaml").write_text("plugins: { files: [user.so] }\n")
+    environment = {**os.environ, "PKG_CONFIG_PATH": str(libdir(prefix) / "pkgconfig")}
+    run("sh", "-c", f"{command} -Wall -Wextra -Werror", cwd=tmp_path, env=environment)
+    assert "libweir" not in run("readelf", "-d", "user.so", cwd=tmp_path)
+    assert re.search(r"shop .*user\.so .*user", run(prefix / "bin/weir", "plugin", "list", cwd=tmp_path))
+
+
 def test_find_package_is_enough(prefix, stranger):
     (stranger / "CMakeLists.txt").write_text(CMAKE)
     run("cmake", "-S", stranger, "-B", stranger / "b", "-G", "Ninja", f"-DCMAKE_PREFIX_PATH={prefix}")
