@@ -20,6 +20,7 @@
 #define METADATA_BYTES 65536
 #define INDEXED_BYTES 256
 #define TIME_BYTES 60
+#define DEEPEST 2048 /* levels, counted from the event */
 #define SCHEMA_VERSION_LIMIT 999999999
 #define NORMAL_LIMIT ((size_t)256 * 1024 * 1024) /* as much as one call may send */
 
@@ -198,6 +199,25 @@ static size_t json_bytes(const weir_new_event *event, const weir_checked *checke
     return bytes; /* the braces weigh what the comma behind the last member does */
 }
 
+/* height is how deep the deepest value stands in JSON in normal form, 0 for one that is alone. */
+static int height(const weir_buffer *json)
+{
+    int depth = 0, deepest = 0;
+    bool text = false;
+    for (const char *c = json->data; c && *c; c++) {
+        bool close = !text && (*c == ']' || *c == '}'), open = !text && (*c == '[' || *c == '{');
+        depth -= close;
+        if (!close && depth > deepest)
+            deepest = depth;
+        depth += open;
+        if (text && *c == '\\')
+            c++;
+        else if (*c == '"')
+            text = !text;
+    }
+    return deepest;
+}
+
 static bool is_utf8(const char *text)
 {
     size_t left = text ? strlen(text) : 0, length = 1;
@@ -248,6 +268,8 @@ bool weir_event_check(const weir_append *append, size_t at, int64_t max_event_by
                  bytes, max_event_bytes);
         return refuse_event(append, at, large, error);
     }
+    if (height(&checked->data) + 1 >= DEEPEST || height(&checked->metadata) + 1 >= DEEPEST)
+        return refuse_event(append, at, "it is nested deeper than 2048 levels", error);
     if (strcmp(event->type, WEIR_TOMBSTONE) == 0 && at + 1 < append->count)
         return refuse_event(append, at, "a tombstone closes its stream: it must be the last event",
                             error);

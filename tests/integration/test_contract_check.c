@@ -14,6 +14,14 @@
 #define NOT_JSON REFUSED "\"data\" is JSON: other content goes to \"data_base64\""
 #define IS_JSON REFUSED "\"data_base64\" is for content that is not JSON: JSON goes to \"data\""
 #define METADATA REFUSED "\"metadata\" must be a JSON object"
+#define RESERVED                                                                                   \
+    REFUSED "types that begin with \"weir.\" are reserved; the only one is \"weir.tombstone\""
+#define TOMBSTONE                                                                                  \
+    REFUSED "the \"data\" of a tombstone must be null: its reason goes to \"metadata\""
+#define INDEXED                                                                                    \
+    REFUSED                                                                                        \
+        "\"correlationid\", \"causationid\" and \"userid\" in \"metadata\" may have 256 bytes "    \
+        "each: they are indexed"
 #define NAME(text)                                                                                 \
     "invalid aggregate type '" text "': It must have 1 to 100 letters, digits, \"_\", \".\" or "   \
     "\"-\", since it names a topic."
@@ -39,6 +47,20 @@ static const struct {
     {UTF8, "22021", .event = {.type = "\xed\xa0\x80"}},
     {UTF8, "22021", .aggregate_type = "\xc3"},
     {UTF8, "22021", .aggregate_id = "a\xc0\xaf"},
+    {RESERVED, "WV002", .event = {.type = "weir."}},
+    {RESERVED, "WV002", .event = {.type = "weir.tombstones"}},
+    {NULL, .event = {.type = "weirdo.tombstone"}},
+    {TOMBSTONE, "WV002", .event = {.type = WEIR_TOMBSTONE, .data = "{}"}},
+    {TOMBSTONE, "WV002",
+     .event = {.type = WEIR_TOMBSTONE, .data = "null", .binary = true, .content_type = "x/y"}},
+    {METADATA, "WV002", .event = {.type = WEIR_TOMBSTONE, .data = " null ", .metadata = "[]"}},
+    {NULL,
+     .event = {.metadata = "{\"userid\": \"" HUNDRED HUNDRED TEN TEN TEN TEN TEN "123456\"}"}},
+    {INDEXED, "WV002",
+     .event = {.metadata = "{\"userid\": \"" HUNDRED HUNDRED TEN TEN TEN TEN TEN "1234567\"}"}},
+    {INDEXED, "WV002",
+     .event = {.metadata = "{\"causationid\": [\"" HUNDRED HUNDRED TEN TEN TEN TEN TEN "123\"]}"}},
+    {NULL, .event = {.metadata = "{\"a\": {\"userid\": \"" HUNDRED HUNDRED HUNDRED "\"}}"}},
     {NAME(""), "WV002", .aggregate_type = ""},
     {NAME("a b"), "WV002", .aggregate_type = "a b"},
     {NAME("it''s"), "WV002", .aggregate_type = "it's"},
@@ -140,6 +162,34 @@ static void both_refuse_the_same_with_the_same_words(void **state)
         assert_string_equal(error.sqlstate, table[i].sqlstate);
         assert_int_equal(error.fate, WEIR_FATE_POISON);
     }
+}
+
+/* Whether data of so many open brackets around `inner` is taken. */
+static bool takes_nested(contract *c, int levels, const char *inner, weir_error *error)
+{
+    char *data = weir_malloc((size_t)levels * 2 + strlen(inner) + 1);
+    memset(data, '[', (size_t)levels);
+    strcpy(data + levels, inner);
+    memset(data + levels + strlen(inner), ']', (size_t)levels);
+    data[(size_t)levels * 2 + strlen(inner)] = '\0';
+    bool taken = append_one(c, "user", "u1", WEIR_ANY_VERSION, json_event("t", data), error) > 0;
+    free(data);
+    return taken;
+}
+
+static void the_limit_on_depth_counts_the_same_levels(void **state)
+{
+    contract *c = *state;
+    weir_error error;
+    assert_true(takes_nested(c, 2046, "\"[[[\\\"[[[\"", &error));
+    assert_true(takes_nested(c, 2047, "", &error));
+    assert_false(takes_nested(c, 2047, "1", &error));
+    assert_string_equal(error.message, REFUSED "it is nested deeper than 2048 levels");
+    assert_string_equal(error.sqlstate, "WV002");
+    assert_false(takes_nested(c, 2048, "", &error));
+    assert_string_equal(error.sqlstate, "WV002");
+    assert_false(takes_nested(c, 2049, "", &error));
+    assert_string_equal(error.sqlstate, ""); /* refused as JSON already */
 }
 
 /* The largest text of data whose event is within the limit, and one byte more. */
@@ -309,6 +359,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         CONTRACT(both_refuse_the_same_with_the_same_words),
         CONTRACT(the_limit_on_an_event_counts_the_same_bytes),
+        CONTRACT(the_limit_on_depth_counts_the_same_levels),
         CONTRACT(the_limit_on_metadata_counts_its_normal_form),
         CONTRACT(json_comes_back_in_one_form),
         CONTRACT(every_part_of_an_event_comes_back),
