@@ -36,6 +36,7 @@ void weir_memory_free(weir_memory *memory)
     HASH_ITER(hh, memory->streams, stream, next)
     {
         HASH_DEL(memory->streams, stream);
+        weir_memory_snapshots_free(stream);
         free(stream->events.records);
         free(stream->key);
         free(stream);
@@ -78,6 +79,10 @@ static const weir_backend in_memory = {
     .read = weir_memory_read,
     .stream_version = weir_memory_stream_version,
     .streams = weir_memory_streams,
+    .snapshot_save = weir_memory_snapshot_save,
+    .snapshot_find = weir_memory_snapshot_find,
+    .snapshot_prune = weir_memory_snapshot_prune,
+    .snapshot_list = weir_memory_snapshot_list,
     .wait = wait_for_more,
     .alive = alive,
     .close = let_go,

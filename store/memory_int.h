@@ -27,9 +27,12 @@ typedef struct weir_sequence {
     int64_t count, capacity;
 } weir_sequence;
 
+typedef struct weir_memory_snapshot weir_memory_snapshot; /* memory_snapshots.c */
+
 typedef struct weir_memory_stream {
     weir_sequence events; /* empty: it does not exist */
-    char *key;            /* aggregate type, NUL, aggregate id, NUL */
+    weir_memory_snapshot *snapshots;
+    char *key; /* aggregate type, NUL, aggregate id, NUL */
     size_t key_length;
     UT_hash_handle hh;
 } weir_memory_stream;
@@ -67,5 +70,18 @@ bool weir_memory_stream_version(weir_store *store, const char *aggregate_type,
                                 const char *aggregate_id, int64_t *version, weir_error *error);
 bool weir_memory_streams(weir_store *store, const char *aggregate_type, int64_t limit,
                          weir_stream_fn *fn, void *context, weir_error *error);
+bool weir_memory_snapshot_save(weir_store *store, const weir_snapshot *snapshot,
+                               const unsigned char checksum[WEIR_SNAPSHOT_CHECKSUM], int keep,
+                               weir_error *error);
+bool weir_memory_snapshot_find(weir_store *store, weir_stored_snapshot *found,
+                               int32_t schema_version, int64_t at_most, weir_buffer *state,
+                               weir_error *error);
+bool weir_memory_snapshot_prune(weir_store *store, const char *aggregate_type,
+                                const char *aggregate_id, int64_t keep, bool execute,
+                                int64_t *count, weir_error *error);
+bool weir_memory_snapshot_list(weir_store *store, const char *aggregate_type,
+                               const char *aggregate_id, weir_snapshot_fn *fn, void *context,
+                               weir_error *error);
+void weir_memory_snapshots_free(weir_memory_stream *stream);
 
 #endif
