@@ -151,16 +151,38 @@ bool weir_event_members(const weir_arguments *arguments, weir_buffer *event, wei
     return true;
 }
 
+/* alone: the flag excludes each of these options. */
+static bool alone(const weir_arguments *arguments, const char *flag, const char *const *options,
+                  size_t count, weir_error *error)
+{
+    for (size_t i = 0; i < count; i++)
+        if (weir_arguments_has(arguments, options[i]))
+            return weir_fail(error, WEIR_FATE_CONFIG, "--%s and --%s exclude each other", flag,
+                             options[i]);
+    return true;
+}
+
+static bool put_tombstone(const weir_arguments *arguments, weir_buffer *events, weir_error *error)
+{
+    static const char *const not_here[] = {"type", "data", "data-file", "content-type",
+                                           "schema-version"};
+    weir_buffer_text(events, ",\"type\":\"" WEIR_TOMBSTONE "\",\"data\":null");
+    return alone(arguments, "tombstone", not_here, sizeof not_here / sizeof *not_here, error);
+}
+
 static bool from_options(const weir_arguments *arguments, weir_buffer *events, weir_error *error)
 {
     const char *type = weir_arguments_text(arguments, "type");
+    bool tombstone = weir_arguments_flag(arguments, "tombstone");
     bool data = weir_arguments_has(arguments, "data");
     bool file = weir_arguments_has(arguments, "data-file");
-    if (!type || (!data && !file))
+    if (!tombstone && (!type || (!data && !file)))
         return weir_fail(error, WEIR_FATE_CONFIG,
-                         "an event needs --type and --data (or events on stdin: --stdin)");
+                         "an event needs --type and --data (or events on stdin: --stdin; or "
+                         "--tombstone, which closes the stream)");
     weir_buffer_char(events, '[');
-    if (!weir_event_members(arguments, events, error))
+    if ((tombstone && !put_tombstone(arguments, events, error)) ||
+        !weir_event_members(arguments, events, error))
         return false;
     events->data[1] = '{'; /* instead of the first member's comma */
     put_text(arguments, "id", "id", events);
@@ -173,11 +195,10 @@ static bool from_stdin(const weir_arguments *arguments, weir_buffer *events, wei
 {
     static const char *const of_one[] = {"type",     "data", "data-file", "content-type",
                                          "metadata", "id",   "time",      "schema-version"};
-    for (size_t i = 0; i < sizeof of_one / sizeof *of_one; i++)
-        if (weir_arguments_has(arguments, of_one[i]))
-            return weir_fail(error, WEIR_FATE_CONFIG, "--stdin and --%s exclude each other",
-                             of_one[i]);
-    return read_all("-", events, error) &&
+    if (weir_arguments_flag(arguments, "tombstone"))
+        return weir_fail(error, WEIR_FATE_CONFIG, "--stdin and --tombstone exclude each other");
+    return alone(arguments, "stdin", of_one, sizeof of_one / sizeof *of_one, error) &&
+           read_all("-", events, error) &&
            (weir_json_check(events->data ? events->data : "", events->length, error) ||
             refuse(error, "stdin"));
 }

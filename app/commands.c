@@ -47,6 +47,7 @@ static const weir_option append_options[] = {
     TEXT("id", "UUID", "the event's id; a repeated append with it is absorbed"),
     NUMBER("schema-version", "N", NULL, 1, "version of the data's schema"),
     TEXT("time", "TIME", "when it happened, RFC 3339; else now"),
+    FLAG("tombstone", "close the stream: no event can follow; a reason goes to --metadata"),
     FLAG("stdin", "read a JSON array of events from stdin instead"),
     {0},
 };
@@ -197,9 +198,10 @@ const weir_command weir_commands[] = {
      "  weir append user u-1 --expect 1 --type user.renamed --data @renamed.json\n"
      "  weir append user u-1 --type user.moved --data @m.json --content-type application/msgpack\n"
      "  weir append user u-1 --type user.portrait --data-file ann.png --content-type image/png\n"
-     "  echo '[{\"type\":\"user.left\",\"data\":{}}]' | weir append user u-1 --stdin\n",
+     "  echo '[{\"type\":\"user.left\",\"data\":{}}]' | weir append user u-1 --stdin\n"
+     "  weir append user u-1 --tombstone --metadata '{\"reason\":\"erased on request\"}'\n",
      "1 failed, 2 usage, configuration or an event that the store refuses, 3 the version is\n"
-     "not as expected, or ids that are stored already",
+     "not as expected, ids that are stored already, or a stream that a tombstone has closed",
      append_options, 0, 2, 2, WEIR_NEEDS_CONFIG | WEIR_AS_APPENDER, weir_verb_append},
 
     {"import", "FILE", "import a CloudEvents log",

@@ -156,6 +156,8 @@ static bool read_metadata(const weir_fields *fields, weir_arena *arena, weir_buf
 
 static bool read_data(weir_payload payload, weir_arena *arena, weir_event *event, weir_error *error)
 {
+    if (!payload.bytes && strcmp(event->type, WEIR_TOMBSTONE) == 0)
+        payload = (weir_payload){"null", 4};
     event->binary = !weir_is_json(event->content_type);
     if (!event->binary && payload.length == 0)
         return weir_fail(error, WEIR_FATE_POISON, "the message has no data");

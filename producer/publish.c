@@ -61,7 +61,9 @@ static bool hand_over(weir_relay *relay, const weir_event *event, const weir_rel
     weir_error failed;
     bool full;
     size_t index = topic->first + (size_t)partition, key_length = strlen(event->aggregate_id);
-    size_t bytes = headers->bytes + key_length + event->data_length;
+    bool tombstone = strcmp(event->type, WEIR_TOMBSTONE) == 0;
+    size_t value_length = tombstone ? 0 : event->data_length;
+    size_t bytes = headers->bytes + key_length + value_length;
     weir_part *part = &relay->topics.parts[index];
     *taken = false;
     relay->mean_bytes += ((int64_t)bytes - relay->mean_bytes) / 64;
@@ -74,8 +76,8 @@ static bool hand_over(weir_relay *relay, const weir_event *event, const weir_rel
         .partition = partition,
         .key = event->aggregate_id,
         .key_length = key_length,
-        .value = event->data,
-        .value_length = event->data_length,
+        .value = tombstone ? NULL : event->data,
+        .value_length = value_length,
         .headers = headers,
         .sequence =
             weir_ring_push(relay->ring, event->position, index, bytes, event->recorded_at_us),

@@ -15,7 +15,8 @@ static const struct {
     {"WV001", WEIR_FATE_CONFLICT}, /* expected version */
     {"WV004", WEIR_FATE_CONFIG},   /* append-only */
     {"WV005", WEIR_FATE_CONFIG},   /* isolation level or standby */
-    {"WV006", WEIR_FATE_CONFIG},   /* events cannot be split or rewritten so */
+    {"WV006", WEIR_FATE_CONFLICT}, /* closed by a tombstone */
+    {"WV007", WEIR_FATE_CONFIG},   /* events cannot be split or rewritten so */
     {"WV010", WEIR_FATE_CONFLICT}, /* checkpoint moved by somebody else */
     {"WV", WEIR_FATE_POISON},      {"25006", WEIR_FATE_RETRY}, /* read-only transaction: a failover
                                                                   in progress */

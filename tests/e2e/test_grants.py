@@ -38,6 +38,7 @@ MATRIX = """
 | topics              | *     |          | S      | SIU   | S         | SIU   |
 | abandon_partitions() | X     |          |        |       |           | X     |
 | append()            | X     | X        |        |       |           | X     |
+| check_append()      | X     |          |        |       |           |       |
 | check_partitions()  | X     |          |        |       |           | X     |
 | copy_rest()         | X     |          |        |       |           | X     |
 | copy_to_partitions() | X     |          |        |       |           | X     |
@@ -54,6 +55,7 @@ MATRIX = """
 | save_snapshot()     | X     | X        |        |       |           | X     |
 | snapshot_holders()  | X     |          |        |       |           |       |
 | switch_partitions() | X     |          |        |       |           | X     |
+| usual()             | X     |          |        |       |           |       |
 """.strip()
 
 ALL = {"table": "SIUDTRG", "view": "SIUDTRG", "sequence": "SNW", "function": "X", "schema": "PC"}

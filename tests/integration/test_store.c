@@ -298,6 +298,92 @@ static void events_are_append_only(void **state)
     }
 }
 
+static void a_tombstone_closes_its_stream_for_all_but_its_own_repetition(void **state)
+{
+    fixture *f = *state;
+    weir_error error = {0};
+    weir_uuid a, b;
+    assert_true(weir_uuid_parse(ID_A, 36, &a) && weir_uuid_parse(ID_B, 36, &b));
+    weir_new_event last[] = {event_of("user.left", "{}"), event_of(WEIR_TOMBSTONE, "null")};
+    last[0].id = &a;
+    last[1].id = &b;
+    last[1].metadata = "{\"reason\": \"erased\"}";
+    weir_append append = {"user", "u1", 0, last, 2, 0};
+    assert_ok(weir_store_append(f->store, &append, 1, NULL, &error));
+    assert_int_equal(append.version, 2);
+    assert_int_equal(append_one(f, "u1", 2, event_of("user.back", "{}"), &error), -1);
+    assert_string_equal(error.sqlstate, "WV006");
+    assert_int_equal(error.fate, WEIR_FATE_CONFLICT);
+    assert_non_null(strstr(error.message, "user/u1 is closed"));
+    assert_non_null(strstr(error.message, "version 2"));
+    append.version = 0;
+    assert_ok(weir_store_append(f->store, &append, 1, NULL, &error));
+    assert_int_equal(append.version, 2);
+    assert_int_equal(append_one(f, "u1", 2, event_of("user.back", "{}"), &error), -1);
+    assert_string_equal(error.sqlstate, "WV006");
+    assert_int_equal(append_one(f, "u2", 0, event_of("user.created", "{}"), &error), 1);
+    char *found = fixture_value(weir_store_connection(f->store),
+                                "SELECT string_agg(format('%s %s', aggregate_id, closed), ', ' "
+                                "ORDER BY aggregate_id) FROM weir.streams");
+    assert_string_equal(found, "u1 t, u2 f");
+    free(found);
+}
+
+static void reserved_types_and_misplaced_tombstones_are_refused(void **state)
+{
+    fixture *f = *state;
+    weir_error error = {0};
+    weir_new_event early[] = {event_of(WEIR_TOMBSTONE, "null"), event_of("user.left", "{}")};
+    weir_append append = {"user", "u1", 0, early, 2, 0};
+    assert_false(weir_store_append(f->store, &append, 1, NULL, &error));
+    assert_string_equal(error.sqlstate, "WV002");
+    assert_non_null(strstr(error.message, "must be the last event"));
+    assert_int_equal(append_one(f, "u1", 0, event_of(WEIR_TOMBSTONE, "{}"), &error), -1);
+    assert_non_null(strstr(error.message, "must be null"));
+    assert_int_equal(append_one(f, "u1", 0, event_of("weir.other", "{}"), &error), -1);
+    assert_string_equal(error.sqlstate, "WV002");
+    assert_non_null(strstr(error.message, "reserved"));
+    assert_int_equal(append_one(f, "u1", 0, event_of("weirdness.seen", "null"), &error), 1);
+    assert_int_equal(append_one(f, "u1", 1, event_of("user.created", "{}"), &error), 2);
+}
+
+static void indexed_metadata_is_short(void **state)
+{
+    static const char *const keys[] = {"correlationid", "causationid", "userid"};
+    fixture *f = *state;
+    for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) {
+        for (int length = 256; length <= 257; length++) {
+            weir_error error = {0};
+            weir_new_event event = event_of("t", "1");
+            char *metadata =
+                weir_format("{\"%s\": \"%0*d\", \"free\": \"%0300d\"}", keys[i], length, 0, 0);
+            event.metadata = metadata;
+            bool stored = append_one(f, "u1", WEIR_ANY_VERSION, event, &error) > 0;
+            assert_int_equal(stored, length == 256);
+            assert_true(stored || strcmp(error.sqlstate, "WV002") == 0);
+            free(metadata);
+        }
+    }
+}
+
+/* A JSON null is data; in a batch and alone, plain and with what the quick check does not know. */
+static void every_path_stores_the_same_row(void **state)
+{
+    fixture *f = *state;
+    weir_connection *c = weir_store_connection(f->store);
+    fixture_execute(
+        c, "SELECT weir.append('a', 'one', 0, '[{\"type\":\"t\",\"data\":null}]'),"
+           " weir.append('a', 'odd', 0, '[{\"type\":\"t\",\"data\":null,\"schemaversion\":1}]'),"
+           " weir.append('a', 'two', 0, '[{\"type\":\"t\",\"data\":null},"
+           "{\"type\":\"t\",\"data\":null,\"metadata\":{}}]')");
+    char *rows = fixture_value(
+        c,
+        "SELECT count(*) || ' ' || count(DISTINCT (event_type, schema_version, data, data_binary,"
+        " content_type, metadata)) || ' ' || min(data::text) FROM weir.events");
+    assert_string_equal(rows, "4 1 null");
+    free(rows);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -313,6 +399,10 @@ int main(void)
         T(an_undurable_commit_is_made_durable_before_it_is_read),
         T(one_transaction_holds_one_lock),
         T(events_are_append_only),
+        T(a_tombstone_closes_its_stream_for_all_but_its_own_repetition),
+        T(reserved_types_and_misplaced_tombstones_are_refused),
+        T(indexed_metadata_is_short),
+        T(every_path_stores_the_same_row),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -112,6 +112,17 @@ static void test_every_field(void **state)
     assert_int_equal(o->event.recorded_at_us, INT64_C(1709294400000250));
 }
 
+static void test_a_tombstone_has_no_value(void **state)
+{
+    outcome *o = *state;
+    assert_false(decode(o, NULL));
+    put(o, "ce_type", "weir.tombstone");
+    assert_true(decode(o, NULL));
+    assert_string_equal(o->event.data, "null");
+    assert_int_equal(o->event.data_length, 4);
+    assert_false(o->event.binary);
+}
+
 static void test_headers_in_any_order(void **state)
 {
     outcome *o = *state;
@@ -281,6 +292,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_every_field, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_a_tombstone_has_no_value, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_headers_in_any_order, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_the_event_outlives_the_message, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_metadata_is_rebuilt_from_its_headers, set_up,

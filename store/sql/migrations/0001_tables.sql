@@ -19,6 +19,7 @@ CREATE TABLE weir.streams (
     aggregate_type text   NOT NULL,
     aggregate_id   text   NOT NULL,
     version        bigint NOT NULL,
+    closed         boolean NOT NULL DEFAULT false, -- its last event is a tombstone
     PRIMARY KEY (aggregate_type, aggregate_id)
 ) WITH (fillfactor = 70);
 COMMENT ON TABLE weir.streams IS

@@ -15,6 +15,7 @@ COMMENT ON FUNCTION weir.fence_key IS 'advisory lock key: 16 bits of store numbe
 -- weir.problem: why this element of `events` is refused, or NULL. One expression without a
 -- subquery, so that the planner inlines it: a call would cost more than the check. Backslashes stand
 -- in E'' alone, since the caller's session decides how others are read. What has few bytes is not deep.
+-- A tombstone's type is matched, not compared: it is the same in a schema of another name.
 CREATE FUNCTION weir.problem(event jsonb, max_event_bytes integer) RETURNS text
 LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
     SELECT CASE
@@ -25,6 +26,10 @@ LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
         WHEN jsonb_typeof(event -> 'type') IS DISTINCT FROM 'string' THEN '"type" must be a text'
         WHEN octet_length(event ->> 'type') NOT BETWEEN 1 AND 200 OR event ->> 'type' ~ E'[\\u0001-\\u001f\\u007f-\\u009f]'
             THEN '"type" must have 1 to 200 bytes and no control characters'
+        WHEN event ->> 'type' ~ '^weir[.]' AND event ->> 'type' !~ '^weir[.]tombstone$'
+            THEN 'types that begin with "weir." are reserved; the only one is "weir.tombstone"'
+        WHEN event ->> 'type' ~ '^weir[.]tombstone$' AND event -> 'data' IS DISTINCT FROM 'null'
+            THEN 'the "data" of a tombstone must be null: its reason goes to "metadata"'
         WHEN event ? 'data' AND event ? 'data_base64' THEN '"data" and "data_base64" exclude each other'
         WHEN NOT event ? 'data' AND NOT event ? 'data_base64' THEN '"data" or "data_base64" is missing'
         WHEN event ? 'data_base64' AND (jsonb_typeof(event -> 'data_base64') <> 'string'
@@ -46,6 +51,9 @@ LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
             THEN '"metadata" must be a JSON object'
         WHEN event ? 'metadata' AND octet_length((event -> 'metadata')::text) > 65536
             THEN '"metadata" may have 64 KiB: part of it travels twice'
+        WHEN octet_length(event #>> '{metadata,correlationid}') > 256 OR octet_length(event #>> '{metadata,causationid}') > 256
+                OR octet_length(event #>> '{metadata,userid}') > 256
+            THEN '"correlationid", "causationid" and "userid" in "metadata" may have 256 bytes each: they are indexed'
         WHEN event ? 'time' AND (jsonb_typeof(event -> 'time') <> 'string'
                 OR event ->> 'time' !~ '^(?!0000)[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])[Tt]([01][0-9]|2[0-3]):[0-5][0-9]:([0-5][0-9]([.][0-9]+)?|60([.]0+)?)([Zz]|[+-](0[0-9]|1[0-5]):[0-5][0-9])$'
                 OR length(event ->> 'time') > 60 -- it, an offset from 16:00 on, or part of a leap second: PostgreSQL cannot
@@ -65,64 +73,109 @@ LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
     END
 $$;
 
+-- weir.usual: true only for an element of `events` that weir.problem would let pass. Most look like
+-- this, and asking here costs a fifth. Inlined as well: it must stay one expression.
+CREATE FUNCTION weir.usual(event jsonb, max_event_bytes integer) RETURNS boolean
+LANGUAGE sql STABLE PARALLEL SAFE AS $$
+    SELECT CASE WHEN jsonb_typeof(event) = 'object' THEN
+        event - '{type,data,id,metadata}'::text[] = '{}'
+        AND jsonb_typeof(event -> 'type') = 'string' AND octet_length(event ->> 'type') BETWEEN 1 AND 200
+        AND event ->> 'type' !~ '^weir[.]|[^A-Za-z0-9_.:/-]'
+        AND event ? 'data'
+        AND (NOT event ? 'id' OR translate(event ->> 'id', '0123456789abcdefABCDEFx', 'xxxxxxxxxxxxxxxxxxxxxx')
+                                 = 'xxxxxxxx-xxxx-xxxx-xxxx-xxxxxxxxxxxx')
+        AND (NOT event ? 'metadata' OR jsonb_typeof(event -> 'metadata') = 'object'
+             AND octet_length(concat(event #>> '{metadata,correlationid}', event #>> '{metadata,causationid}',
+                                     event #>> '{metadata,userid}')) <= 256)
+        AND octet_length(event::text) <= least(max_event_bytes, 4096)
+    END
+$$;
+
+-- weir.check_append: raises WV002 for what weir.append must refuse; else whether a tombstone comes last.
+CREATE FUNCTION weir.check_append(aggregate_type text, aggregate_id text, expected_version bigint, events jsonb,
+                                  max_event_bytes integer) RETURNS boolean
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+#variable_conflict use_variable
+DECLARE
+    refused record;
+BEGIN
+    IF aggregate_type IS NULL OR aggregate_type !~ '^[A-Za-z0-9_.-]{1,100}$' THEN
+        RAISE EXCEPTION 'invalid aggregate type %', quote_nullable(aggregate_type) USING ERRCODE = 'WV002',
+            DETAIL = 'It must have 1 to 100 letters, digits, "_", "." or "-", since it names a topic.';
+    ELSIF aggregate_id IS NULL OR octet_length(aggregate_id) NOT BETWEEN 1 AND 256
+            OR aggregate_id ~ E'[\\u0001-\\u001f\\u007f-\\u009f]' THEN
+        RAISE EXCEPTION 'invalid aggregate id %', quote_nullable(left(aggregate_id, 300)) USING ERRCODE = 'WV002',
+            DETAIL = 'It must have 1 to 256 bytes and no control characters.';
+    ELSIF expected_version < -1 THEN
+        RAISE EXCEPTION 'invalid expected version %', expected_version USING ERRCODE = 'WV002',
+            DETAIL = 'n >= 0: exactly n (0: must not exist), -1: must exist, NULL: any.';
+    ELSIF events IS NULL OR jsonb_typeof(events) <> 'array' OR jsonb_array_length(events) = 0 THEN
+        RAISE EXCEPTION 'events must be a JSON array of at least one event' USING ERRCODE = 'WV002';
+    END IF;
+    IF NOT EXISTS (SELECT FROM jsonb_array_elements(events) AS e(event)
+                   WHERE weir.usual(e.event, max_event_bytes) IS NOT TRUE) THEN
+        RETURN false;
+    END IF;
+    SELECT e.ordinal, p.problem INTO refused
+        FROM jsonb_array_elements(events) WITH ORDINALITY AS e(event, ordinal),
+             LATERAL (SELECT coalesce(weir.problem(e.event, max_event_bytes),
+                                      CASE WHEN e.event ->> 'type' ~ '^weir[.]tombstone$'
+                                                AND e.ordinal < jsonb_array_length(events)
+                                           THEN 'a tombstone closes its stream: it must be the last event' END)
+                     ) AS p(problem)
+        WHERE p.problem IS NOT NULL ORDER BY e.ordinal LIMIT 1;
+    IF FOUND THEN
+        RAISE EXCEPTION 'event % of % for %/% is refused: %', refused.ordinal, jsonb_array_length(events),
+            aggregate_type, aggregate_id, refused.problem USING ERRCODE = 'WV002';
+    END IF;
+    RETURN events -> -1 ->> 'type' ~ '^weir[.]tombstone$';
+END $$;
+
 CREATE FUNCTION weir.append(aggregate_type text, aggregate_id text, expected_version bigint, events jsonb)
 RETURNS bigint
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_column
 DECLARE
-    store      weir.store;
-    added      integer;
-    refused    record;
-    idle_limit interval;
-    version    bigint;  -- of the stream before this append
-    earlier    record;  -- what an earlier append with these ids left
-    upper      bigint;
+    store      record;
+    event      jsonb;
+    usual      boolean;          -- one event, and one like most
+    tombstone  boolean;          -- comes last among these events
+    added      integer := 1;
+    version    bigint;           -- of the stream before this append
+    closed     boolean;
+    earlier    record;           -- what an earlier append with these ids left
     floor      bigint;
-    remembered text[];  -- transaction id and floor of this transaction's first append
+    remembered text;             -- transaction id and floor of this transaction's first append
 BEGIN
-    SELECT * INTO STRICT store FROM weir.store;
+    -- This store, and what the transaction must keep to: a SET clause would revert at the function's exit.
+    SELECT s.store_number, s.max_event_bytes,
+           CASE WHEN current_setting('synchronous_commit') = 'off'
+                THEN set_config('synchronous_commit', 'local', true) END,
+           CASE WHEN current_setting('idle_in_transaction_session_timeout')::interval - interval '1 ms'
+                     BETWEEN '0' AND s.append_idle_timeout_ms * interval '1 ms' THEN NULL
+                ELSE set_config('idle_in_transaction_session_timeout', s.append_idle_timeout_ms::text, true) END
+        INTO STRICT store FROM weir.store s;
 
-    -- Validation.
-    IF append.aggregate_type IS NULL OR append.aggregate_type !~ '^[A-Za-z0-9_.-]{1,100}$' THEN
-        RAISE EXCEPTION 'invalid aggregate type %', quote_nullable(append.aggregate_type) USING ERRCODE = 'WV002',
-            DETAIL = 'It must have 1 to 100 letters, digits, "_", "." or "-", since it names a topic.';
-    ELSIF append.aggregate_id IS NULL OR octet_length(append.aggregate_id) NOT BETWEEN 1 AND 256
-            OR append.aggregate_id ~ E'[\\u0001-\\u001f\\u007f-\\u009f]' THEN
-        RAISE EXCEPTION 'invalid aggregate id %', quote_nullable(left(append.aggregate_id, 300)) USING ERRCODE = 'WV002',
-            DETAIL = 'It must have 1 to 256 bytes and no control characters.';
-    ELSIF append.expected_version < -1 THEN
-        RAISE EXCEPTION 'invalid expected version %', append.expected_version USING ERRCODE = 'WV002',
-            DETAIL = 'n >= 0: exactly n (0: must not exist), -1: must exist, NULL: any.';
-    ELSIF append.events IS NULL OR jsonb_typeof(append.events) <> 'array' OR jsonb_array_length(append.events) = 0 THEN
-        RAISE EXCEPTION 'events must be a JSON array of at least one event' USING ERRCODE = 'WV002';
-    END IF;
-    added := jsonb_array_length(append.events);
-    SELECT e.ordinal, p.problem INTO refused
-        FROM jsonb_array_elements(append.events) WITH ORDINALITY AS e(event, ordinal),
-             LATERAL (SELECT weir.problem(e.event, store.max_event_bytes)) AS p(problem)
-        WHERE p.problem IS NOT NULL ORDER BY e.ordinal LIMIT 1;
-    IF FOUND THEN
-        RAISE EXCEPTION 'event % of % for %/% is refused: %', refused.ordinal, added,
-            append.aggregate_type, append.aggregate_id, refused.problem USING ERRCODE = 'WV002';
-    END IF;
-
-    -- What this transaction must keep to. A SET clause on the function would revert at its exit.
-    IF current_setting('synchronous_commit') = 'off' THEN
-        PERFORM set_config('synchronous_commit', 'local', true);
-    END IF;
-    idle_limit := current_setting('idle_in_transaction_session_timeout')::interval;
-    IF idle_limit = '0' OR idle_limit > store.append_idle_timeout_ms * interval '1 ms' THEN
-        PERFORM set_config('idle_in_transaction_session_timeout', store.append_idle_timeout_ms::text, true);
+    -- Validation: quickly, if it is one event that looks like most; else closely.
+    event := append.events -> 0;
+    usual := append.aggregate_type !~ '[^A-Za-z0-9_.-]' AND length(append.aggregate_type) BETWEEN 1 AND 100
+             AND append.aggregate_id !~ '[^!-~]' AND length(append.aggregate_id) BETWEEN 1 AND 256
+             AND coalesce(append.expected_version, 0) >= -1
+             AND append.events -> 1 IS NULL AND weir.usual(event, store.max_event_bytes);
+    IF usual IS NOT TRUE THEN
+        tombstone := weir.check_append(append.aggregate_type, append.aggregate_id, append.expected_version,
+                                       append.events, store.max_event_bytes);
+        added := jsonb_array_length(append.events);
     END IF;
 
     -- Row lock; the version moves with it and is put back if nothing is added.
     INSERT INTO weir.streams AS s (aggregate_type, aggregate_id, version)
         VALUES (append.aggregate_type, append.aggregate_id, added)
         ON CONFLICT (aggregate_type, aggregate_id) DO UPDATE SET version = s.version + excluded.version
-        RETURNING s.version - added INTO version;
+        RETURNING s.version - added, s.closed INTO version, closed;
 
     -- Repeated ids: the identical batch is absorbed, a partial overlap is refused.
-    IF jsonb_path_exists(append.events, '$[*].id') THEN
+    IF (CASE WHEN usual THEN event ? 'id' ELSE jsonb_path_exists(append.events, '$[*].id') END) THEN
         SELECT count(DISTINCT (i.event ->> 'id')::uuid) AS distinct_ids, count(i.event ->> 'id') AS ids,
                count(e.event_id) AS known, max(e.version) AS last,
                min(e.aggregate_id || ' (' || e.event_id || ')') AS example,
@@ -150,36 +203,53 @@ BEGIN
         END IF;
     END IF;
 
-    -- Version check.
-    IF append.expected_version >= 0 AND append.expected_version <> version
-            OR append.expected_version = -1 AND version = 0 THEN
+    -- Version check. A closed stream stays closed.
+    IF closed THEN
+        RAISE EXCEPTION '%/% is closed', append.aggregate_type, append.aggregate_id USING ERRCODE = 'WV006',
+            DETAIL = format('Its last event, version %s, is a tombstone.', version),
+            HINT = 'Append to an aggregate with another id.';
+    ELSIF append.expected_version <> version AND (append.expected_version >= 0 OR version = 0) THEN
         RAISE EXCEPTION 'conflict in %/%', append.aggregate_type, append.aggregate_id USING ERRCODE = 'WV001',
             DETAIL = format('expected version %s, actual version %s', append.expected_version, version);
     END IF;
 
     -- Fence: floor, lock, and only then the positions. The lock is taken on every call, so that a
     -- forged memory of a floor does no harm: re-taking a lock that one holds is local and cheap.
-    SELECT last_value INTO upper FROM weir.event_position;
-    floor := upper;
-    remembered := string_to_array(current_setting('weir.fence_' || store.store_number, true), ':');
-    IF remembered[1] = pg_current_xact_id()::text AND remembered[2] ~ '^[1-9][0-9]{0,17}$'
-            AND remembered[2]::bigint <= upper THEN
-        floor := remembered[2]::bigint;
+    floor := coalesce(pg_sequence_last_value('weir.event_position'), 0);
+    remembered := current_setting('weir.fence_' || store.store_number, true);
+    IF remembered ^@ (pg_current_xact_id()::text || ':') THEN
+        remembered := split_part(remembered, ':', 2);
+        IF remembered ~ '^[1-9][0-9]{0,17}$' AND remembered::bigint <= floor THEN
+            floor := remembered::bigint;
+        END IF;
     END IF;
     PERFORM pg_advisory_xact_lock_shared(weir.fence_key(store.store_number, floor)),
             set_config('weir.fence_' || store.store_number, pg_current_xact_id()::text || ':' || floor, true);
 
-    INSERT INTO weir.events (position, aggregate_type, aggregate_id, version, event_id, event_type, schema_version,
-                             data, data_binary, content_type, metadata, time, recorded_at)
-        SELECT nextval('weir.event_position'), append.aggregate_type, append.aggregate_id, version + i.ordinal,
-               coalesce((i.event ->> 'id')::uuid, gen_random_uuid()), i.event ->> 'type',
-               coalesce((i.event ->> 'schemaversion')::integer, 1),
-               i.event -> 'data', decode(i.event ->> 'data_base64', 'base64'),
-               coalesce(i.event ->> 'datacontenttype', 'application/json'),
-               coalesce(i.event -> 'metadata', '{}'),
-               coalesce((i.event ->> 'time')::timestamptz, clock_timestamp()), clock_timestamp()
-        FROM jsonb_array_elements(append.events) WITH ORDINALITY AS i(event, ordinal);
+    -- Insert.
+    IF usual THEN
+        INSERT INTO weir.events (position, aggregate_type, aggregate_id, version, event_id, event_type, schema_version,
+                                 data, data_binary, content_type, metadata, time, recorded_at)
+            VALUES (nextval('weir.event_position'), append.aggregate_type, append.aggregate_id, version + 1,
+                    coalesce((event ->> 'id')::uuid, gen_random_uuid()), event ->> 'type', 1, event -> 'data', NULL,
+                    'application/json', coalesce(event -> 'metadata', '{}'), clock_timestamp(), clock_timestamp());
+    ELSE
+        INSERT INTO weir.events (position, aggregate_type, aggregate_id, version, event_id, event_type, schema_version,
+                                 data, data_binary, content_type, metadata, time, recorded_at)
+            SELECT nextval('weir.event_position'), append.aggregate_type, append.aggregate_id, version + e.ordinal,
+                   coalesce(e.id, gen_random_uuid()), e.type, coalesce(e.schemaversion, 1),
+                   -- A JSON null arrives here as an SQL NULL.
+                   CASE WHEN e.data_base64 IS NULL THEN coalesce(e.data, 'null') END, decode(e.data_base64, 'base64'),
+                   coalesce(e.datacontenttype, 'application/json'), coalesce(e.metadata, '{}'),
+                   coalesce(e.time, clock_timestamp()), clock_timestamp()
+            FROM ROWS FROM (jsonb_to_recordset(append.events) AS
+                     (id uuid, type text, schemaversion integer, data jsonb, data_base64 text, datacontenttype text,
+                      metadata jsonb, time timestamptz)) WITH ORDINALITY
+                 AS e(id, type, schemaversion, data, data_base64, datacontenttype, metadata, time, ordinal);
+        UPDATE weir.streams s SET closed = true
+            WHERE tombstone AND s.aggregate_type = append.aggregate_type AND s.aggregate_id = append.aggregate_id;
+    END IF;
     RETURN version + added;
 END $$;
 COMMENT ON FUNCTION weir.append IS
-    'appends events to one aggregate if its version is as expected; returns the new version (WV001 conflict, WV002 refused, WV003 ids overlap)';
+    'appends events to one aggregate if its version is as expected; returns the new version (WV001 conflict, WV002 refused, WV003 ids overlap, WV006 closed)';

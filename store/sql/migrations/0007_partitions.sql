@@ -41,7 +41,7 @@ BEGIN
     IF begun = wanted THEN
         RETURN true;
     ELSIF begun IS NOT NULL THEN
-        RAISE EXCEPTION 'another split is not finished: %', begun USING ERRCODE = 'WV006',
+        RAISE EXCEPTION 'another split is not finished: %', begun USING ERRCODE = 'WV007',
             HINT = format('Finish it (weir partition add %s --execute) or give it up (weir partition add --abandon).', begun);
     END IF;
     SELECT array_agg(t) INTO taken FROM weir.partitions() p, unnest(p.aggregate_types) t;
@@ -49,7 +49,7 @@ BEGIN
         IF type IS NULL OR type !~ '^[A-Za-z0-9_.-]{1,100}$' THEN
             RAISE EXCEPTION 'invalid aggregate type %', quote_nullable(type) USING ERRCODE = 'WV002';
         ELSIF type = ANY (taken) THEN
-            RAISE EXCEPTION '% has a partition of its own already', type USING ERRCODE = 'WV006',
+            RAISE EXCEPTION '% has a partition of its own already', type USING ERRCODE = 'WV007',
                 HINT = 'weir partition list shows them all.';
         END IF;
     END LOOP;
@@ -108,7 +108,7 @@ BEGIN
     SELECT count(*) AS events, sum(e.position) AS positions INTO there FROM weir.events_next e;
     IF here IS DISTINCT FROM there THEN
         RAISE EXCEPTION 'the copies hold % events, the default partition %', there.events, here.events
-            USING ERRCODE = 'WV006', HINT = 'Give the split up (weir partition add --abandon) and begin again.';
+            USING ERRCODE = 'WV007', HINT = 'Give the split up (weir partition add --abandon) and begin again.';
     END IF;
     ANALYZE weir.events_next;
     RETURN there.events;

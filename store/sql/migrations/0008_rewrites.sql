@@ -63,7 +63,7 @@ DECLARE
 BEGIN
     PERFORM weir.lock_partitions();
     IF to_regclass('weir.events_next') IS NOT NULL THEN
-        RAISE EXCEPTION 'a split of partitions is not finished: its copies would miss the change' USING ERRCODE = 'WV006',
+        RAISE EXCEPTION 'a split of partitions is not finished: its copies would miss the change' USING ERRCODE = 'WV007',
             HINT = 'Finish it, or give it up: weir partition add --abandon.';
     ELSIF rewrite.reason IS NULL OR rewrite.reason !~ '[^[:space:]]' THEN
         RAISE EXCEPTION 'a rewrite needs its reason' USING ERRCODE = 'WV002';
