@@ -16,7 +16,7 @@ LONG = "x" * 257
 PARTS = {
     "type": ["a.b", "a" * 200, "", "a" * 201, "a b", "weir.x", "weir.tombstone", "weirs", "é", 5, None, ["a"], ABSENT],
     "data": [1, None, "x" * 700, {"n": 1}, ABSENT],
-    "id": [ABSENT, UUID, UUID.upper(), UUID.replace("-", ""), "x" + UUID[1:], 7, None, [UUID]],
+    "id": [ABSENT, UUID, UUID.upper(), UUID.replace("-", ""), "x" + UUID[1:], UUID + "x", 7, None, [UUID]],
     "metadata": [ABSENT, {}, {"free": [1]}, {"userid": LONG}, {"correlationid": LONG}, {"causationid": [LONG]},
                  {"userid": LONG[1:]}, [], None, "x"],
     "extra": [ABSENT, ("time", "2024-01-01T00:00:00Z"), ("other", 1), ("data_base64", "eA==")],

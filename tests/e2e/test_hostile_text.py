@@ -36,6 +36,11 @@ def fits_content_type(text):
     return re.fullmatch(r"[!-~][ -~]{0,199}", text) is not None and not re.search(r"[/+]json *(;.*)?$", text, re.I)
 
 
+def fits_index(text):
+    """Metadata that is indexed."""
+    return len(text.encode()) <= 256
+
+
 def fits_always(_):
     return True
 
@@ -51,7 +56,7 @@ PARAMETERS = {
     "event type": (fits_event_type, lambda s: ("types", "a", {"type": s, "data": 1}), "event_type"),
     "data": (fits_always, lambda s: ("data", "a", {"type": "t", "data": s}), "data #>> '{}'"),
     "data key": (fits_always, lambda s: ("datakey", "a", {"type": "t", "data": {s: s}}), "(SELECT min(k) FROM jsonb_object_keys(data) k)"),
-    "metadata": (fits_always, lambda s: ("meta", "a", {"type": "t", "data": 1, "metadata": {"userid": s}}), "metadata ->> 'userid'"),
+    "metadata": (fits_index, lambda s: ("meta", "a", {"type": "t", "data": 1, "metadata": {"userid": s}}), "metadata ->> 'userid'"),
     "metadata key": (
         fits_always, lambda s: ("metakey", "a", {"type": "t", "data": 1, "metadata": {s: s}}),
         "(SELECT min(k) FROM jsonb_object_keys(metadata) k)"),
@@ -185,7 +190,8 @@ def test_import_and_export_keep_every_byte(town):
     before = world(town)
     lines = []
     for text in STRINGS:
-        lines.append({"data": {text: text}, "metadata": {"userid": text, "correlationid": text, text + "'": text}})
+        indexed = {"userid": text, "correlationid": text} if fits_index(text) else {}
+        lines.append({"data": {text: text}, "metadata": {text + "'": text, **indexed}})
         lines.append({"source": text, "id": text})
         if fits_id(text):
             lines.append({"subject": text})

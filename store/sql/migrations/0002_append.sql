@@ -82,7 +82,7 @@ LANGUAGE sql STABLE PARALLEL SAFE AS $$
         AND jsonb_typeof(event -> 'type') = 'string' AND octet_length(event ->> 'type') BETWEEN 1 AND 200
         AND event ->> 'type' !~ '^weir[.]|[^A-Za-z0-9_.:/-]'
         AND event ? 'data'
-        AND (NOT event ? 'id' OR translate(event ->> 'id', '0123456789abcdefABCDEFx', 'xxxxxxxxxxxxxxxxxxxxxx')
+        AND (NOT event ? 'id' OR translate(event ->> 'id', '0123456789abcdefABCDEFx', 'xxxxxxxxxxxxxxxxxxxxxx?')
                                  = 'xxxxxxxx-xxxx-xxxx-xxxx-xxxxxxxxxxxx')
         AND (NOT event ? 'metadata' OR jsonb_typeof(event -> 'metadata') = 'object'
              AND octet_length(concat(event #>> '{metadata,correlationid}', event #>> '{metadata,causationid}',
