@@ -260,6 +260,51 @@ static void a_refused_event_names_its_append_and_place(void **state)
     assert_ok(weir_store_append(c->store, appends, 1, &failed, &error));
 }
 
+static void a_tombstone_closes_its_stream(void **state)
+{
+    contract *c = *state;
+    weir_error error;
+    weir_uuid id = id_number(1);
+    weir_new_event tombstone = json_event(WEIR_TOMBSTONE, "null"), e = json_event("t", "1");
+    tombstone.id = &id;
+    given(c, "user", "u1", e);
+    assert_int_equal(append_one(c, "user", "u1", 1, tombstone, &error), 2);
+    static const int64_t expected[] = {WEIR_ANY_VERSION, WEIR_MUST_EXIST, 2, 1, WEIR_NO_STREAM};
+    for (size_t i = 0; i < sizeof expected / sizeof *expected; i++) {
+        assert_int_equal(append_one(c, "user", "u1", expected[i], e, &error), -1);
+        assert_string_equal(error.sqlstate, "WV006");
+        assert_int_equal(error.fate, WEIR_FATE_CONFLICT);
+        assert_string_equal(error.message,
+                            "user/u1 is closed: Its last event, version 2, is a tombstone. Hint: "
+                            "Append to an aggregate with another id.");
+    }
+    assert_int_equal(append_one(c, "user", "u1", 1, tombstone, &error), 2); /* absorbed */
+    assert_int_equal(version_of(c, "user", "u1"), 2);
+    assert_reads(c, "user/u1@2", .event_type = WEIR_TOMBSTONE);
+    given(c, "order", "u1", e); /* another stream */
+}
+
+static void a_tombstone_comes_last_or_not_at_all(void **state)
+{
+    contract *c = *state;
+    weir_error error;
+    weir_new_event early[] = {json_event("t", "1"), json_event(WEIR_TOMBSTONE, "null"),
+                              json_event("t", "2")};
+    assert_int_equal(append_events(c, "user", "u1", 0, early, 3, &error), -1);
+    assert_string_equal(error.message,
+                        "event 2 of 3 for user/u1 is refused: a tombstone closes its "
+                        "stream: it must be the last event");
+    weir_append both[] = {{"user", "u1", 0, early, 2, 0}, {"user", "u1", 2, early, 1, 0}};
+    size_t failed = 9;
+    assert_false(weir_store_append(c->store, both, 2, &failed, &error));
+    assert_string_equal(error.sqlstate, "WV006");
+    assert_int_equal(failed, 1);
+    /* what was rolled back has closed nothing */
+    assert_int_equal(append_events(c, "user", "u1", 0, early, 1, &error), 1);
+    assert_int_equal(append_events(c, "user", "u1", 1, early, 2, &error), 3);
+    assert_int_equal(append_events(c, "user", "u2", 0, early + 1, 1, &error), 1);
+}
+
 static void no_appends_are_no_error(void **state)
 {
     contract *c = *state;
@@ -284,6 +329,8 @@ int main(void)
         CONTRACT(what_a_failed_call_had_placed_leaves_no_trace),
         CONTRACT(appends_to_one_stream_keep_their_order),
         CONTRACT(a_refused_event_names_its_append_and_place),
+        CONTRACT(a_tombstone_closes_its_stream),
+        CONTRACT(a_tombstone_comes_last_or_not_at_all),
         CONTRACT(no_appends_are_no_error),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -14,6 +14,14 @@
 #define NOT_JSON REFUSED "\"data\" is JSON: other content goes to \"data_base64\""
 #define IS_JSON REFUSED "\"data_base64\" is for content that is not JSON: JSON goes to \"data\""
 #define METADATA REFUSED "\"metadata\" must be a JSON object"
+#define RESERVED                                                                                   \
+    REFUSED "types that begin with \"weir.\" are reserved; the only one is \"weir.tombstone\""
+#define TOMBSTONE                                                                                  \
+    REFUSED "the \"data\" of a tombstone must be null: its reason goes to \"metadata\""
+#define INDEXED                                                                                    \
+    REFUSED                                                                                        \
+    "\"correlationid\", \"causationid\" and \"userid\" in \"metadata\" may have 256 bytes "        \
+    "each: they are indexed"
 #define NAME(text)                                                                                 \
     "invalid aggregate type '" text "': It must have 1 to 100 letters, digits, \"_\", \".\" or "   \
     "\"-\", since it names a topic."
@@ -39,6 +47,20 @@ static const struct {
     {UTF8, "22021", .event = {.type = "\xed\xa0\x80"}},
     {UTF8, "22021", .aggregate_type = "\xc3"},
     {UTF8, "22021", .aggregate_id = "a\xc0\xaf"},
+    {RESERVED, "WV002", .event = {.type = "weir."}},
+    {RESERVED, "WV002", .event = {.type = "weir.tombstones"}},
+    {NULL, .event = {.type = "weirdo.tombstone"}},
+    {TOMBSTONE, "WV002", .event = {.type = WEIR_TOMBSTONE, .data = "{}"}},
+    {TOMBSTONE, "WV002",
+     .event = {.type = WEIR_TOMBSTONE, .data = "null", .binary = true, .content_type = "x/y"}},
+    {METADATA, "WV002", .event = {.type = WEIR_TOMBSTONE, .data = " null ", .metadata = "[]"}},
+    {NULL,
+     .event = {.metadata = "{\"userid\": \"" HUNDRED HUNDRED TEN TEN TEN TEN TEN "123456\"}"}},
+    {INDEXED, "WV002",
+     .event = {.metadata = "{\"userid\": \"" HUNDRED HUNDRED TEN TEN TEN TEN TEN "1234567\"}"}},
+    {INDEXED, "WV002",
+     .event = {.metadata = "{\"causationid\": [\"" HUNDRED HUNDRED TEN TEN TEN TEN TEN "123\"]}"}},
+    {NULL, .event = {.metadata = "{\"a\": {\"userid\": \"" HUNDRED HUNDRED HUNDRED "\"}}"}},
     {NAME(""), "WV002", .aggregate_type = ""},
     {NAME("a b"), "WV002", .aggregate_type = "a b"},
     {NAME("it''s"), "WV002", .aggregate_type = "it's"},
