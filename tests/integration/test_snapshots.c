@@ -89,6 +89,39 @@ static void passes_over_a_damaged_one_and_heals_it(void **state)
     assert_true(unusable("damaged") > 5.5);
 }
 
+/* Loads it so often, and counts the lines in the log that say that it cannot be used. */
+static int lines_said(fixture *f, const char *id, int loads)
+{
+    char line[1000];
+    int lines = 0, saved = dup(STDERR_FILENO);
+    FILE *log = tmpfile();
+    assert_true(saved >= 0 && log != NULL && dup2(fileno(log), STDERR_FILENO) >= 0);
+    for (int i = 0; i < loads; i++)
+        expect(f, id, 1, INT64_MAX, "");
+    assert_true(dup2(saved, STDERR_FILENO) >= 0);
+    close(saved);
+    rewind(log);
+    while (fgets(line, sizeof line, log))
+        lines += strstr(line, "reason=damaged") != NULL;
+    fclose(log);
+    return lines;
+}
+
+static void says_once_that_one_is_damaged(void **state)
+{
+    fixture *f = *state;
+    give_events(f, "said", 9);
+    give_events(f, "too", 9);
+    save(f, "said", 6, 1, "six");
+    save(f, "too", 6, 1, "six");
+    damage(f, "state = 'sjx'");
+    double before = unusable("damaged");
+    assert_int_equal(lines_said(f, "said", 5), 1);
+    assert_int_equal(lines_said(f, "too", 1), 1);
+    assert_int_equal(lines_said(f, "said", 3), 0);
+    assert_true(unusable("damaged") - before > 8.5);
+}
+
 static void a_service_that_may_only_append_leaves_one_and_reads_none(void **state)
 {
     fixture *f = *state;
@@ -117,6 +150,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(passes_over_a_damaged_one_and_heals_it),
+        TEST(says_once_that_one_is_damaged),
         TEST(a_service_that_may_only_append_leaves_one_and_reads_none),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
