@@ -103,6 +103,7 @@ bool weir_memory_snapshot_find(weir_store *store, weir_stored_snapshot *found,
         *found = at->stored;
         found->snapshot.aggregate_type = named.aggregate_type;
         found->snapshot.aggregate_id = named.aggregate_id;
+        found->snapshot.stream_version = stream->events.count;
         if (found->snapshot.schema_version == schema_version)
             weir_buffer_append(state, at->state, found->snapshot.length);
     }

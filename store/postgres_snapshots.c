@@ -43,6 +43,7 @@ static bool on_found(void *context, const weir_result *row, weir_error *error)
     snapshot->version = weir_result_integer(row, 0, 0);
     snapshot->schema_version = (int32_t)weir_result_integer(row, 0, 1);
     snapshot->taken_at_us = weir_result_integer(row, 0, 4) + WEIR_PG_EPOCH_US;
+    snapshot->stream_version = weir_result_integer(row, 0, 5);
     memcpy(finder->found->checksum, weir_result_value(row, 0, 3), WEIR_SNAPSHOT_CHECKSUM);
     if (weir_result_value(row, 0, 2))
         weir_buffer_append(finder->state, weir_result_value(row, 0, 2),

@@ -88,7 +88,7 @@ static bool fold(void *context, const weir_event *event, weir_error *error)
     return weir_aggregate_fold(context, event, error);
 }
 
-/* Reads what comes after the instance's version, up to a version (0: the last). */
+/* Reads what comes after the instance's version, up to a version. */
 static bool catch_up(weir_repository *repository, weir_aggregate *aggregate, int64_t to,
                      weir_error *error)
 {
@@ -97,9 +97,9 @@ static bool catch_up(weir_repository *repository, weir_aggregate *aggregate, int
                       .aggregate_id = aggregate->id,
                       .from = aggregate->version + 1,
                       .to = to};
-    if (to > 0 && what.from > to)
-        return true;
     aggregate->provisional |= in_transaction(repository);
+    if (what.from > to)
+        return true;
     if (!weir_store_read(repository->store, &what, fold, aggregate, error))
         return false;
     aggregate->replayed = aggregate->version - begun_at;
@@ -107,25 +107,41 @@ static bool catch_up(weir_repository *repository, weir_aggregate *aggregate, int
     return true;
 }
 
-static weir_aggregate *from_cache(weir_repository *repository, const char *aggregate_id)
+/* A cached state and the version that the store has of the aggregate now, one indexed row. What is
+ * ahead of the store (it lost events, as after a failover) is dropped. */
+static bool from_cache(weir_repository *repository, const char *aggregate_id,
+                       weir_aggregate **found, int64_t *to, weir_error *error)
 {
+    *found = NULL;
     if (repository->cache.most_entries == 0)
-        return NULL;
-    weir_aggregate *found =
+        return true;
+    weir_aggregate *cached =
         weir_cache_take(&repository->cache, aggregate_id, weir_clock_monotonic_us());
-    weir_metric_add(found ? repository->hits : repository->misses, 1);
-    return found;
+    weir_metric_add(cached ? repository->hits : repository->misses, 1);
+    if (!cached)
+        return true;
+    bool ok =
+        weir_store_stream_version(repository->store, repository->of->type, aggregate_id, to, error);
+    if (ok && *to >= cached->version)
+        *found = cached;
+    else
+        weir_aggregate_free(cached);
+    return ok;
 }
 
 weir_aggregate *weir_repository_load(weir_repository *repository, const char *aggregate_id,
                                      weir_error *error)
 {
-    weir_aggregate *aggregate = from_cache(repository, aggregate_id);
+    weir_aggregate *aggregate;
+    int64_t to;
+    if (!from_cache(repository, aggregate_id, &aggregate, &to, error))
+        return NULL;
     if (!aggregate) {
         aggregate = weir_aggregate_new(repository->of, aggregate_id);
-        weir_repository_restore(repository, aggregate, INT64_MAX);
+        to = weir_repository_restore(repository, aggregate, INT64_MAX);
+        to = to == WEIR_UNKNOWN_VERSION ? INT64_MAX : to;
     }
-    if (!catch_up(repository, aggregate, 0, error)) {
+    if (!catch_up(repository, aggregate, to, error)) {
         weir_aggregate_free(aggregate);
         return NULL;
     }

@@ -9,11 +9,11 @@
  * and decides again on a conflict.
  *
  * The cache is a base and nothing else: a state that was released is kept until its time to live is
- * over or something more recently used needs the room, and the events after its version are still
- * read, one indexed read that mostly finds none. On a conflict, and with another store handle, what
- * is cached is dropped. What happens inside a transaction of the caller is never cached and takes
- * no snapshots, since it may roll back. Only a rewrite of stored events (weir stream rewrite) is
- * seen as late as the time to live.
+ * over or something more recently used needs the room. Every load asks the store for the
+ * aggregate's version, one indexed row, and reads the events that the cached state lacks. On a
+ * conflict, and with another store handle, what is cached is dropped. What happens inside a
+ * transaction of the caller is never cached and takes no snapshots, since it may roll back. Only a
+ * rewrite of stored events (weir stream rewrite) is seen as late as the time to live.
  *
  * Snapshots cost or save time, nothing else: one that cannot be used is passed over, and one that
  * cannot be saved is logged and counted, and fails nobody.

@@ -32,9 +32,11 @@ void weir_cache_drop(weir_cache *cache, const char *aggregate_id);
 void weir_cache_clear(weir_cache *cache);
 
 /* weir_repository_restore starts an aggregate at its latest usable snapshot at or below a version,
- * or leaves it at version 0. */
-void weir_repository_restore(weir_repository *repository, weir_aggregate *aggregate,
-                             int64_t at_most);
+ * or leaves it at version 0. The version that the store has of it now, as far as that came along;
+ * else WEIR_UNKNOWN_VERSION. */
+#define WEIR_UNKNOWN_VERSION (-1)
+int64_t weir_repository_restore(weir_repository *repository, weir_aggregate *aggregate,
+                                int64_t at_most);
 
 /* weir_repository_consider takes a snapshot when the policy says that one is due. */
 void weir_repository_consider(weir_repository *repository, weir_aggregate *aggregate);

@@ -35,17 +35,19 @@ static void empty(weir_aggregate *aggregate)
     memset(aggregate->state, 0, aggregate->of->size);
 }
 
-void weir_repository_restore(weir_repository *repository, weir_aggregate *aggregate,
-                             int64_t at_most)
+int64_t weir_repository_restore(weir_repository *repository, weir_aggregate *aggregate,
+                                int64_t at_most)
 {
     const weir_aggregate_class *of = aggregate->of;
     weir_buffer bytes = WEIR_BUFFER(STATE_BYTES);
     weir_snapshot found = {0};
     weir_error error = {0};
     if (!of->restore)
-        return;
+        return WEIR_UNKNOWN_VERSION;
     bool ok = weir_snapshot_load(repository->store, of->type, aggregate->id, of->snapshot_schema,
                                  at_most, &bytes, &found, &error);
+    if (ok && found.version > found.stream_version)
+        ok = weir_fail(&error, WEIR_FATE_POISON, "it is ahead of its aggregate's events");
     if (ok && found.version > 0) {
         empty(aggregate);
         ok = restore(aggregate, &found, &error);
@@ -53,6 +55,7 @@ void weir_repository_restore(weir_repository *repository, weir_aggregate *aggreg
     if (!ok)
         note_failure(repository, aggregate, "a snapshot could not be used", &error);
     weir_buffer_free(&bytes);
+    return ok && found.version > 0 ? found.stream_version : WEIR_UNKNOWN_VERSION;
 }
 
 static bool take(weir_repository *repository, const weir_aggregate *aggregate, weir_error *error)

@@ -16,7 +16,8 @@ typedef struct weir_snapshot {
     int32_t schema_version; /* of the state's form: weir_aggregate_class.snapshot_schema */
     const char *state;      /* msgpack; NULL in a list */
     size_t length;
-    int64_t taken_at_us; /* microseconds since 1970, the store's clock; set by the store */
+    int64_t taken_at_us;    /* microseconds since 1970, the store's clock; set by the store */
+    int64_t stream_version; /* set by load: the aggregate's when the snapshot was found */
 } weir_snapshot;
 
 /* weir_snapshot_save keeps a snapshot with its checksum and removes all but the latest `keep` (at

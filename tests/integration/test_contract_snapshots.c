@@ -17,7 +17,7 @@ static void give_events(contract *c, const char *id, size_t count)
 static void save(contract *c, const char *id, int64_t version, int32_t schema, const char *state)
 {
     weir_error error = {0};
-    weir_snapshot snapshot = {"account", id, version, schema, state, strlen(state), 0};
+    weir_snapshot snapshot = {"account", id, version, schema, state, strlen(state), 0, 0};
     assert_ok(weir_snapshot_save(c->store, &snapshot, 3, &error));
 }
 
@@ -78,7 +78,7 @@ static void keeps_bytes_as_they_are(void **state)
     weir_buffer bytes = WEIR_BUFFER(1000);
     static const char every[] = "\x00\x01\xff\x80'\\x00\"";
     give_events(c, "a", 2);
-    weir_snapshot found, snapshot = {"account", "a", 2, 4, every, sizeof every, 0};
+    weir_snapshot found, snapshot = {"account", "a", 2, 4, every, sizeof every, 0, 0};
     int64_t before = weir_clock_now_us();
     assert_ok(weir_snapshot_save(c->store, &snapshot, 3, &error));
     assert_ok(weir_snapshot_load(c->store, "account", "a", 4, 9, &bytes, &found, &error));
@@ -128,7 +128,7 @@ static void refuses_a_version_that_the_aggregate_does_not_have(void **state)
     contract *c = *state;
     weir_error error = {0};
     give_events(c, "a", 2);
-    weir_snapshot ahead = {"account", "a", 3, 1, "s", 1, 0};
+    weir_snapshot ahead = {"account", "a", 3, 1, "s", 1, 0, 0};
     assert_false(weir_snapshot_save(c->store, &ahead, 3, &error));
     assert_int_equal(error.fate, WEIR_FATE_POISON);
     assert_string_equal(error.sqlstate, "WV002");

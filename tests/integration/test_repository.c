@@ -488,6 +488,26 @@ static void a_load_starts_at_a_snapshot_unless_it_is_of_no_use(void **state)
     weir_repository_free(accounts);
 }
 
+/* As after a failover to a server that had not got the last events. */
+static void what_is_ahead_of_the_store_is_not_used(void **state)
+{
+    fixture *f = *state;
+    weir_connection *connection = weir_store_connection(f->store);
+    weir_repository_options options = {.cache_entries = 2,
+                                       .snapshots = &(weir_snapshot_policy){.every = 1}};
+    weir_repository *accounts = weir_repository_new(f->store, &account_class, &options);
+    open_account(accounts, "a");
+    deposit(accounts, "a", 1);
+    fixture_execute(connection, "ALTER TABLE weir.events DISABLE TRIGGER append_only;"
+                                "ALTER TABLE weir.events_default DISABLE TRIGGER append_only;"
+                                "DELETE FROM weir.events WHERE version = 2;"
+                                "UPDATE weir.streams SET version = 1");
+    expect(accounts, "a", 1, 0);
+    deposit(accounts, "a", 5);
+    expect(accounts, "a", 2, 5);
+    weir_repository_free(accounts);
+}
+
 static bool restore_nothing(void *state, const char *msgpack, size_t length, weir_error *error)
 {
     (void)msgpack;
@@ -529,6 +549,7 @@ int main(void)
         TEST(loads_as_of_a_version_and_a_time),
         TEST(nothing_existed_before_the_first_event),
         TEST(a_load_starts_at_a_snapshot_unless_it_is_of_no_use),
+        TEST(what_is_ahead_of_the_store_is_not_used),
         TEST(what_goes_wrong_with_snapshots_fails_nobody),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -17,7 +17,7 @@ static void give_events(fixture *f, const char *id, size_t count)
 static void save(fixture *f, const char *id, int64_t version, int32_t schema, const char *state)
 {
     weir_error error = {0};
-    weir_snapshot snapshot = {"account", id, version, schema, state, strlen(state), 0};
+    weir_snapshot snapshot = {"account", id, version, schema, state, strlen(state), 0, 0};
     assert_ok(weir_snapshot_save(f->store, &snapshot, 3, &error));
 }
 
@@ -126,7 +126,7 @@ static void a_service_that_may_only_append_leaves_one_and_reads_none(void **stat
 {
     fixture *f = *state;
     weir_error error = {0};
-    weir_snapshot found, snapshot = {"account", "a", 1, 1, "s", 1, 0};
+    weir_snapshot found, snapshot = {"account", "a", 1, 1, "s", 1, 0, 0};
     weir_buffer bytes = WEIR_BUFFER(1000);
     int64_t count;
     give_events(f, "a", 1);
