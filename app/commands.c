@@ -164,6 +164,13 @@ static const weir_option rewrite_options[] = {
     {0},
 };
 
+static const weir_option doctor_events_options[] = {
+    TEXT("type", "TYPE", "only this aggregate type: its latest doctor.sample_events events"),
+    FLAG("all", "look at every event"),
+    FLAG("strict", "exit 1 when anything is found"),
+    {0},
+};
+
 static const weir_option partition_add_options[] = {
     FLAG("execute", "do it; without it, only say what would be done"),
     FLAG("abandon", "drop the copies of a split that was not finished"),
@@ -418,6 +425,26 @@ const weir_command weir_commands[] = {
      "1 an event failed, 2 usage, configuration or a refused projection, 3 no such file",
      schema_check_options, WEIR_FORMATS_ALL, 1, 1, WEIR_NEEDS_CONFIG | WEIR_AS_PROJECTOR,
      weir_verb_schema_check},
+
+    {"doctor", "", "advice on what is in the store", "Looks for what will hurt one day.", NULL,
+     NULL, NULL, 0, 0, 0, WEIR_NEEDS_NOTHING, NULL},
+    {"doctor events", "[CHECK]...", "advice on how events are designed",
+     "Looks at the latest doctor.sample_events events of each event type, and says how many of "
+     "them\n"
+     "will hurt one day, with the gravest examples (docs/designing_events.md says what to do):\n"
+     "  name         the type is not a fact in the past tense: create_user (a guess, in English)\n"
+     "  payload      the data is larger than doctor.payload_bytes\n"
+     "  stream       the aggregate has more than doctor.stream_events events\n"
+     "  shape        events of one schema version differ in the names at the top of their data\n"
+     "  newer        the schema version is beyond the latest that schemas.files knows\n"
+     "  correlation  there is no correlationid in the metadata\n"
+     "Without CHECK it carries out all. Nothing is changed.",
+     "  weir doctor events\n"
+     "  weir doctor events --type order --all -o json\n"
+     "  weir doctor events name payload --strict\n",
+     "1 failed, or with --strict: something was found, 2 usage or configuration",
+     doctor_events_options, WEIR_FORMATS_ALL, 0, -1, WEIR_NEEDS_CONFIG | WEIR_AS_READER,
+     weir_verb_doctor_events},
 
     {"partition", "", "tables that hold the events", "Lists the partitions and adds some.", NULL,
      NULL, NULL, 0, 0, 0, 0, NULL},

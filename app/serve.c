@@ -30,13 +30,15 @@ static bool run_parts(weir_serve *serve, weir_error *error)
     int code = pthread_create(&serve->relay_thread, NULL, run_relay, serve);
     if (code)
         return weir_fail(error, WEIR_FATE_FATAL, "starting a thread: %s", strerror(code));
-    bool ok = weir_runtime_start(&serve->runtime, false, error);
+    bool ok =
+        weir_runtime_start(&serve->runtime, false, error) && weir_serve_doctor_start(serve, error);
     if (ok)
         atomic_store(&serve->started, true);
     else
         weir_stop_request(serve->stop);
     pthread_join(serve->relay_thread, NULL);
     weir_runtime_join(&serve->runtime, &stopped);
+    weir_serve_doctor_join(serve);
     if (ok && serve->relay_failed)
         ok = weir_fail(error, WEIR_FATE_FATAL, "the relay failed for good; all parts have stopped");
     return ok;
