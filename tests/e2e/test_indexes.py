@@ -137,6 +137,38 @@ def plain(text):
     return re.sub(r"\(aggregate_type, position\) > .*?AND \(\$4", bounds + "$4", text, flags=re.S)
 
 
+DOCTOR = {name: (ROOT / f"store/sql/{name}.sql").read_text() for name in ("doctor_events", "doctor_streams")}
+
+
+def walks(database, name, text, types, sample):
+    """Where a statement of the doctor leaves its sample: other people's rows, or more buffers than rows. Each
+    connection of the doctor calls it once, so it is planned for its values."""
+    found = []
+    database.execute(f"PREPARE {name} AS {text}".encode())
+    database.execute("SET plan_cache_mode = force_custom_plan")
+    for aggregate_type in (None, "order", "rare", "absent"):
+        plan = explain(database, name, (aggregate_type, sample, 1000, 100))
+        for node in nodes(plan):
+            rows = sum(node.get(key, 0) for key in ("Actual Rows", "Rows Removed by Filter", "Rows Removed by Index Recheck"))
+            if rows > types * sample and "Relation Name" in node:
+                found.append(f"{name}({aggregate_type}) reads {rows} rows of {node['Relation Name']}")
+        buffers = plan["Shared Hit Blocks"] + plan["Shared Read Blocks"]
+        if buffers > types * (2 * sample + 100):
+            found.append(f"{name}({aggregate_type}) touches {buffers} buffers")
+    database.execute(f"DEALLOCATE {name}")
+    return found
+
+
+def doctor_walks(database, change=lambda text: text):
+    types = database.execute("SELECT count(DISTINCT event_type) FROM weir.events").fetchone()[0]
+    return [fault for name, text in DOCTOR.items() for fault in walks(database, name, change(text), types, 200)]
+
+
+def all_types(text):
+    """The doctor's statement with the list of types that a reader would write first."""
+    return re.sub(r"types\(event_type\) AS \(.*?\),\nsample", "types AS (SELECT DISTINCT event_type FROM weir.events),\nsample", text, flags=re.S)
+
+
 def seek(database, as_of, horizon):
     return database.execute(
         re.sub(r"\$(\d)", r"%(p\1)s", (ROOT / "store/sql/as_of_position.sql").read_text()),
@@ -151,8 +183,11 @@ def test_every_read_is_served_by_an_index_at_a_million_events(database):
     assert not faults(database, STATEMENTS)
     naive = {"read_category": plain(STATEMENTS["read_category"])}
     assert any("removes" in fault for fault in faults(database, naive)), "the measure does not see a walk"
+    assert not doctor_walks(database)
+    assert doctor_walks(database, all_types), "the measure does not see a walk"
     split(database)
     assert not faults(database, STATEMENTS)
+    assert not doctor_walks(database)
 
 
 def expected(name, parameters, events):
