@@ -92,6 +92,19 @@ static bool unknown_word(reader *in, const weir_command *parent, const char *wor
                      space, word, end, space, path);
 }
 
+/* offer_option considers an option; one that ends with the word will do if nothing is nearer: type
+ * for aggregate-type. */
+static void offer_option(weir_suggestion *near, const char *name)
+{
+    size_t length = strlen(name), wanted = strlen(near->word);
+    weir_suggest_offer(near, name);
+    if (!near->best && wanted > 0 && length > wanted && name[length - wanted - 1] == '-' &&
+        strcmp(name + length - wanted, near->word) == 0) {
+        near->best = name;
+        near->distance = SIZE_MAX;
+    }
+}
+
 static bool unknown_option(reader *in, const char *text)
 {
     const weir_command *command = in->arguments->command;
@@ -102,7 +115,7 @@ static bool unknown_option(reader *in, const char *text)
                                    weir_global_options};
     for (size_t t = 0; t < sizeof tables / sizeof *tables; t++)
         for (const weir_option *option = tables[t]; option && option->name; option++)
-            weir_suggest_offer(&near, option->name);
+            offer_option(&near, option->name);
     put_near(end, sizeof end, &near, "--");
     weir_fail(in->error, WEIR_FATE_CONFIG,
               "unknown option '%s'%s\nRun 'weir%s%s --help' for what there is.", name, end,

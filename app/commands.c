@@ -59,7 +59,7 @@ static const weir_option import_options[] = {
 };
 
 static const weir_option export_options[] = {
-    TEXT("type", "TYPE", "only this aggregate type"),
+    TEXT("aggregate-type", "TYPE", "only this aggregate type"),
     NUMBER("after", "POSITION", NULL, 0, "only events after this position"),
     {0},
 };
@@ -68,7 +68,7 @@ static const weir_option export_options[] = {
     FLAG("as-stored", "events in the form in which they are stored, not in their latest")
 
 #define READ_SELECTORS                                                                             \
-    TEXT("type", "TYPE", "only this aggregate type"),                                              \
+    TEXT("aggregate-type", "TYPE", "only this aggregate type"),                                    \
         TEXT("event-type", "TYPE", "only this event type"),                                        \
         TEXT("correlation", "ID", "only events with this correlationid in their metadata"),        \
         TEXT("causation", "ID", "only events with this causationid"),                              \
@@ -97,13 +97,13 @@ static const weir_option tail_options[] = {
 };
 
 static const weir_option schema_check_options[] = {
-    TEXT("type", "EVENT", "only events of this type"),
+    TEXT("event-type", "TYPE", "only this event type"),
     TEXT("aggregate-type", "TYPE", "aggregate type of lines without aggregatetype"),
     {0},
 };
 
 static const weir_option stream_list_options[] = {
-    TEXT("type", "TYPE", "only this aggregate type"),
+    TEXT("aggregate-type", "TYPE", "only this aggregate type"),
     NUMBER("limit", "N", "1000", 1, "at most so many"),
     {0},
 };
@@ -165,7 +165,8 @@ static const weir_option rewrite_options[] = {
 };
 
 static const weir_option doctor_events_options[] = {
-    TEXT("type", "TYPE", "only this aggregate type: its latest doctor.sample_events events"),
+    TEXT("aggregate-type", "TYPE",
+         "only this aggregate type: its latest doctor.sample_events events"),
     FLAG("all", "look at every event"),
     FLAG("strict", "exit 1 when anything is found"),
     {0},
@@ -229,7 +230,7 @@ const weir_command weir_commands[] = {
      "committed\n"
      "when it starts. Importing them into another store gives the same events there.",
      "  weir export > all.jsonl\n"
-     "  weir export --type user --after 4711 | gzip > users.gz\n",
+     "  weir export --aggregate-type user --after 4711 | gzip > users.gz\n",
      NULL, export_options, 0, 0, 0, WEIR_NEEDS_CONFIG | WEIR_AS_READER, weir_verb_export},
 
     {"read", "[TYPE ID]", "show the events of one aggregate, or all",
@@ -241,7 +242,7 @@ const weir_command weir_commands[] = {
      "  weir read user u-1\n"
      "  weir read user u-1 --backwards --limit 1 -o json\n"
      "  weir read user u-1 --as-of 2026-01-31T23:59:59Z\n"
-     "  weir read --type user --after 4711 --limit 100 -o jsonl\n"
+     "  weir read --aggregate-type user --after 4711 --limit 100 -o jsonl\n"
      "  weir read --correlation order-17 --backwards\n",
      EXITS_FAILED ", 3 no such aggregate", read_options, WEIR_FORMATS_ALL, 0, 2,
      WEIR_NEEDS_CONFIG | WEIR_AS_READER, weir_verb_read},
@@ -252,15 +253,15 @@ const weir_command weir_commands[] = {
      "JSON.\n"
      "Events are brought to the latest form of their type (schemas.files), unless --as-stored.",
      "  weir tail\n"
-     "  weir tail --type user --from-start -o jsonl\n",
+     "  weir tail --aggregate-type user --from-start -o jsonl\n",
      NULL, tail_options, WEIR_FORMATS(1u, 0u, 1u), 0, 0, WEIR_NEEDS_CONFIG | WEIR_AS_READER,
      weir_verb_tail},
 
     {"stream", "", "look at aggregates", "Lists aggregates, or shows one in numbers.", NULL, NULL,
      NULL, 0, 0, 0, WEIR_NEEDS_NOTHING, NULL},
     {"stream list", "", "list aggregates", "Lists aggregates by type and id, with their versions.",
-     "  weir stream list --type user --limit 20\n", NULL, stream_list_options, WEIR_FORMATS_ALL, 0,
-     0, WEIR_NEEDS_CONFIG | WEIR_AS_READER, weir_verb_stream_list},
+     "  weir stream list --aggregate-type user --limit 20\n", NULL, stream_list_options,
+     WEIR_FORMATS_ALL, 0, 0, WEIR_NEEDS_CONFIG | WEIR_AS_READER, weir_verb_stream_list},
     {"stream show", "TYPE ID", "show one aggregate in numbers",
      "Shows version, events, bytes of data, first and last time and position, and event types.",
      "  weir stream show user u-1 -o json\n", EXITS_FAILED ", 3 no such aggregate", NULL,
@@ -421,7 +422,8 @@ const weir_command weir_commands[] = {
      "  vanished  a field that is there before a C function and not behind it; no failure\n"
      "  unused    a note: a rule whose field no sample has, a link that no sample takes",
      "  weir schema check old.jsonl\n"
-     "  weir export --type user | weir schema check - --type user.registered -o json\n",
+     "  weir export --aggregate-type user | weir schema check - --event-type user.registered -o "
+     "json\n",
      "1 an event failed, 2 usage, configuration or a refused projection, 3 no such file",
      schema_check_options, WEIR_FORMATS_ALL, 1, 1, WEIR_NEEDS_CONFIG | WEIR_AS_PROJECTOR,
      weir_verb_schema_check},
@@ -440,20 +442,20 @@ const weir_command weir_commands[] = {
      "  correlation  there is no correlationid in the metadata\n"
      "Without CHECK it carries out all. Nothing is changed.",
      "  weir doctor events\n"
-     "  weir doctor events --type order --all -o json\n"
+     "  weir doctor events --aggregate-type order --all -o json\n"
      "  weir doctor events name payload --strict\n",
      "1 failed, or with --strict: something was found, 2 usage or configuration",
      doctor_events_options, WEIR_FORMATS_ALL, 0, -1, WEIR_NEEDS_CONFIG | WEIR_AS_READER,
      weir_verb_doctor_events},
 
     {"partition", "", "tables that hold the events", "Lists the partitions and adds some.", NULL,
-     NULL, NULL, 0, 0, 0, 0, NULL},
+     NULL, NULL, 0, 0, 0, WEIR_NEEDS_NOTHING, NULL},
     {"partition list", "", "which partition holds which aggregate type",
      "Lists each aggregate type with its partition, and how many events and bytes it has there\n"
      "as PostgreSQL's statistics have them.",
      "  weir partition list\n", NULL, NULL, WEIR_FORMATS_ALL, 0, 0,
      WEIR_NEEDS_CONFIG | WEIR_AS_READER, weir_verb_partition_list},
-    {"partition add", "[TYPE...]", "give aggregate types partitions of their own",
+    {"partition add", "[TYPE]...", "give aggregate types partitions of their own",
      "Splits aggregate types out of the default partition while everybody reads and appends. The\n"
      "default partition is copied in chunks, without a lock; then the copies take its place in\n"
      "one short transaction, tried again until nobody is in the way. It prints how long others\n"

@@ -81,7 +81,7 @@ static int report(weir_session *session, const weir_doctor *doctor, const bool *
 bool weir_verb_doctor_events(weir_session *session, weir_error *error)
 {
     const weir_arguments *arguments = &session->arguments;
-    weir_doctor doctor = {.aggregate_type = weir_arguments_text(arguments, "type"),
+    weir_doctor doctor = {.aggregate_type = weir_arguments_text(arguments, "aggregate-type"),
                           .all = weir_arguments_flag(arguments, "all")};
     weir_upcasters *upcasters = NULL;
     weir_store *store = NULL;

@@ -24,7 +24,7 @@ static const struct read_option {
     enum goes_with with;
     size_t offset;
 } read_options[] = {
-    {"type", TEXT, ALL_EVENTS, offsetof(weir_read, aggregate_type)},
+    {"aggregate-type", TEXT, ALL_EVENTS, offsetof(weir_read, aggregate_type)},
     {"event-type", TEXT, ALL_EVENTS, offsetof(weir_read, event_type)},
     {"correlation", TEXT, ALL_EVENTS, offsetof(weir_read, correlation_id)},
     {"causation", TEXT, ALL_EVENTS, offsetof(weir_read, causation_id)},
@@ -37,6 +37,9 @@ static const struct read_option {
     {"limit", INTEGER, BOTH, offsetof(weir_read, limit)},
     {"backwards", FLAG, BOTH, offsetof(weir_read, backwards)},
 };
+
+static const char *const selectors[] = {"aggregate-type", "event-type", "correlation",
+                                        "causation",      "user",       NULL};
 
 bool weir_read_time(const char *name, const char *text, int64_t *time_us, weir_error *error)
 {
@@ -78,12 +81,27 @@ static bool fits(const struct read_option *option, bool one, weir_error *error)
     return true;
 }
 
+/* one_selector: the index that serves a read has one of them. */
+static bool one_selector(const weir_arguments *arguments, weir_error *error)
+{
+    const char *given = NULL;
+    for (const char *const *name = selectors; *name; name++) {
+        if (!weir_arguments_has(arguments, *name))
+            continue;
+        if (given)
+            return weir_fail(error, WEIR_FATE_CONFIG, "--%s and --%s exclude each other", given,
+                             *name);
+        given = *name;
+    }
+    return true;
+}
+
 bool weir_read_options(const weir_arguments *arguments, weir_read *what, weir_error *error)
 {
     const bool one = arguments->word_count == 2;
     if (arguments->word_count == 1)
         return weir_fail(error, WEIR_FATE_CONFIG,
-                         "one aggregate is TYPE and ID; all of a type: --type %s",
+                         "one aggregate is TYPE and ID; all of a type: --aggregate-type %s",
                          arguments->words[0]);
     *what = (weir_read){.aggregate_type = one ? arguments->words[0] : NULL,
                         .aggregate_id = one ? arguments->words[1] : NULL};
@@ -92,6 +110,8 @@ bool weir_read_options(const weir_arguments *arguments, weir_read *what, weir_er
             (!fits(&read_options[i], one, error) ||
              !read_option(arguments, &read_options[i], what, error)))
             return false;
+    if (!one_selector(arguments, error))
+        return false;
     if (weir_arguments_has(arguments, what->backwards ? "after" : "before"))
         return weir_fail(error, WEIR_FATE_CONFIG,
                          "--after goes forwards, --before with --backwards");

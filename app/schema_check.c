@@ -121,7 +121,7 @@ bool weir_verb_schema_check(weir_session *session, weir_error *error)
         return false;
     }
     weir_samples_open(&samples, upcasters);
-    samples.event_type = weir_arguments_text(arguments, "type");
+    samples.event_type = weir_arguments_text(arguments, "event-type");
     samples.aggregate_type = weir_arguments_text(arguments, "aggregate-type");
     if (open_stage(&on, session, error)) {
         samples.rehearsals = on.rehearsals;

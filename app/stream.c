@@ -25,7 +25,7 @@ bool weir_verb_stream_list(weir_session *session, weir_error *error)
         return false;
     weir_table *table = weir_table_new(&session->output, session->format, columns);
     bool ok =
-        weir_store_streams(store, weir_arguments_text(arguments, "type"),
+        weir_store_streams(store, weir_arguments_text(arguments, "aggregate-type"),
                            weir_arguments_integer(arguments, "limit"), list_one, table, error);
     weir_table_end(table);
     weir_store_close(store);

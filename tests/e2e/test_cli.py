@@ -68,6 +68,18 @@ def test_what_the_store_refuses_has_its_exit_code(shop):
         assert absent.code == 3 and absent.stdout == ""
 
 
+def test_a_selector_is_called_the_same_everywhere(shop):
+    """--type is the type of an event that is written; what selects is --aggregate-type or --event-type."""
+    shop.weir("migrate")
+    shop.weir("append", "user", "u1", "--type", "user.created", "--data", "1")
+    for command in (["read", "-o", "jsonl"], ["tail", "--from-start", "--limit", "1", "-o", "jsonl"], ["export"], ["stream", "list", "-o", "jsonl"]):
+        assert '"user"' in shop.weir(*command, "--aggregate-type", "user").stdout, command
+        mistaken = shop.weir(*command, "--type", "user", check=False)
+        assert mistaken.code == 2 and "did you mean '--aggregate-type'?" in mistaken.stderr, command
+    both = shop.weir("read", "--aggregate-type", "user", "--event-type", "user.created", check=False)
+    assert both.code == 2 and both.stdout == "" and "--aggregate-type and --event-type exclude each other" in both.stderr
+
+
 def test_a_relay_tells_whether_it_runs(shop):
     def state():
         return shop.weir("relay", "status", "-o", "json").json()["relays"][0]["state"]

@@ -65,13 +65,13 @@ PLANTS = {
 
 
 @pytest.mark.parametrize("check", CHECKS)
-@pytest.mark.parametrize("scope", [(), ("--all",), ("--type", "user")], ids=["sample", "all", "type"])
+@pytest.mark.parametrize("scope", [(), ("--all",), ("--aggregate-type", "user")], ids=["sample", "all", "type"])
 def test_each_finding_is_planted_and_found(clean, check, scope):
     events, count, example = PLANTS[check]
     clean.append("user", "planted", *events)
     assert found(clean, *scope) == {check: count}
     assert example in findings(clean, *scope)[check]["examples"][0]
-    assert found(clean, *scope, "--type", "order") == {}
+    assert found(clean, *scope, "--aggregate-type", "order") == {}
 
 
 def test_a_tombstone_is_nobodys_design(clean):

@@ -238,7 +238,7 @@ def test_the_command_line_stores_or_refuses(town):
 
 
 def test_commands_find_exactly_what_they_are_asked_for(town):
-    """Every twelfth string as an id among many: read and show find that one, --type only itself."""
+    """Every twelfth string as an id among many: read and show find that one, --aggregate-type only itself."""
     ids = [s for s in STRINGS if fits_id(s)]
     with town.connect(autocommit=False) as connection:
         for text in ids:
@@ -251,7 +251,7 @@ def test_commands_find_exactly_what_they_are_asked_for(town):
         assert town.weir("stream", "show", "-o", "json", "--", "find", text).json()["aggregateid"] == text
     for text in STRINGS[::20]:
         for command in (["read", "-o", "jsonl"], ["stream", "list", "-o", "jsonl"]):
-            assert town.weir(*command, f"--type={text}").stdout == ""
+            assert town.weir(*command, f"--aggregate-type={text}").stdout == ""
         assert town.weir("read", "--", text, text, check=False).code in (0, 3)
         assert town.weir("stream", "show", "--", text, "x", check=False).code == 3
     assert world(town) == before
@@ -267,8 +267,8 @@ def test_bytes_that_are_no_text_are_refused(town):
             ["append", "--type=t", "--data=1", "--", text, "b"], ["append", "--type=t", f'--data="{text}"', "a", "b"],
             ["append", "--type=t", "--data=1", f'--metadata={{"{text}": 1}}', "a", "b"],
             ["append", "--type=t", "--data=1", f"--id={text}", "a", "b"], ["append", "--type=t", "--data=1", f"--time={text}", "a", "b"],
-            ["append", "--type=t", "--data=1", f"--expect={text}", "a", "b"], ["read", "--", "a", text], ["read", f"--type={text}"],
-            ["stream", "show", "--", text, "b"], ["stream", "list", f"--type={text}"],
+            ["append", "--type=t", "--data=1", f"--expect={text}", "a", "b"], ["read", "--", "a", text], ["read", f"--aggregate-type={text}"],
+            ["stream", "show", "--", text, "b"], ["stream", "list", f"--aggregate-type={text}"],
             ["config", "check", "--set", f"store.schema={text}"],
         ):
             done = town.weir(*command, check=False)

@@ -189,7 +189,7 @@ def test_old_samples_are_tried_and_nothing_is_stored(members):
 
 def test_samples_that_pass_and_rules_that_none_of_them_needs(members):
     members.write("old.jsonl", sample(1, 1, {"mail": "1@x"}) + sample(2, 2, {}, type="user.left"))
-    checked, found = check(members, "--type", "user.registered")
+    checked, found = check(members, "--event-type", "user.registered")
     assert checked.code == 0 and "1 events tried, 1 of older versions, 0 failed" in checked.stderr
     assert {kind for kind, *_ in found} == {"unused"}
     assert [f["why"] for f in checked.json()] == [
