@@ -6,6 +6,7 @@
  * the way. */
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "app/table.h"
 #include "app/verbs.h"
@@ -63,11 +64,18 @@ static bool stopped(split *at, int ms, weir_error *error)
                       "stopped; the store is as it was, and the same command goes on from here");
 }
 
-static bool prepare(split *at, const char *types, weir_error *error)
+static weir_result *make_copies(weir_connection *connection, const char *types, weir_error *error)
 {
     weir_param param = WEIR_PARAM_TEXT(types);
-    weir_result *result =
-        weir_connection_query(at->connection, "partition_prepare", &param, 1, error);
+    weir_result *result = weir_connection_query(connection, "partition_prepare", &param, 1, error);
+    if (!result && strcmp(error->sqlstate, "WV002") == 0)
+        error->code = WEIR_INVALID;
+    return result;
+}
+
+static bool prepare(split *at, const char *types, weir_error *error)
+{
+    weir_result *result = make_copies(at->connection, types, error);
     if (result && weir_result_bool(result, 0, 0))
         fprintf(stderr, "weir: going on with a split that was begun before\n");
     weir_result_free(result);
@@ -156,13 +164,28 @@ static bool carry_out(split *at, const char *types, weir_error *error)
     return true;
 }
 
-/* explain is the dry run. */
-static bool explain(weir_session *session, weir_connection *connection, weir_error *error)
+/* try prepares the split and takes that back, so that what a dry run accepts, --execute accepts. */
+static bool try(weir_connection *connection, const char *types, weir_error *error)
 {
-    weir_result *begun = weir_connection_query(connection, "cli_partition_begun", NULL, 0, error);
-    if (!begun)
+    if (!weir_connection_execute(connection, "BEGIN", error))
         return false;
-    const char *types = weir_result_value(begun, 0, 0);
+    weir_result *result = make_copies(connection, types, error);
+    weir_result_free(result);
+    return result && weir_connection_execute(connection, "ROLLBACK", error);
+}
+
+/* explain is the dry run. */
+static bool explain(weir_session *session, weir_connection *connection, const char *types,
+                    weir_error *error)
+{
+    weir_param param = WEIR_PARAM_TEXT(types);
+    weir_result *begun = weir_connection_query(connection, "cli_partition_begun", &param, 1, error);
+    if (!begun || !try(connection, types, error)) {
+        weir_result_free(begun);
+        return false;
+    }
+    const char *unfinished = weir_result_value(begun, 0, 0),
+               *empty = weir_result_value(begun, 0, 2);
     weir_output_format(&session->output,
                        "would copy the default partition (%s bytes) beside itself, %zu aggregate "
                        "type%s into partitions of their own,\nand then let the copies take its "
@@ -170,8 +193,10 @@ static bool explain(weir_session *session, weir_connection *connection, weir_err
                        "--execute\n",
                        weir_result_value(begun, 0, 1), session->arguments.word_count,
                        session->arguments.word_count == 1 ? "" : "s");
-    if (types)
-        weir_output_format(&session->output, "a split is not finished: %s\n", types);
+    if (empty)
+        weir_output_format(&session->output, "of these there are no events yet: %s\n", empty);
+    if (unfinished)
+        weir_output_format(&session->output, "a split is not finished: %s\n", unfinished);
     weir_result_free(begun);
     return true;
 }
@@ -208,18 +233,18 @@ bool weir_verb_partition_add(weir_session *session, weir_error *error)
         return false;
     split at = {.connection = weir_store_connection(store), .stop = &session->stop};
     weir_store *second = NULL;
+    char *types = named(arguments);
     bool ok;
     if (giving_up) {
         ok = abandon(at.connection, error);
     } else if (!weir_arguments_flag(arguments, "execute")) {
-        ok = explain(session, at.connection, error);
+        ok = explain(session, at.connection, types, error);
     } else {
-        char *types = named(arguments);
         second = weir_session_store(session, error);
         at.other = second ? weir_store_connection(second) : NULL;
         ok = second && carry_out(&at, types, error);
-        free(types);
     }
+    free(types);
     weir_store_close(second);
     weir_store_close(store);
     return ok;

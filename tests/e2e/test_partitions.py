@@ -133,6 +133,7 @@ def test_what_is_split_keeps_every_promise(filled):
     shop = filled
     before = shop.sql("SELECT * FROM weir.events ORDER BY position")
     assert "add --execute" in shop.weir("partition", "add", "order").stdout
+    assert "no events yet: odrer\n" in shop.weir("partition", "add", "odrer", "order").stdout
     assert places(shop)["order"] == "weir.events_default"
     done = shop.weir("partition", "add", "order", "--execute")
     assert "nobody waited longer" in done.stderr
@@ -150,8 +151,11 @@ def test_what_is_split_keeps_every_promise(filled):
                 own.execute(verb)
             assert refused.value.sqlstate == "WV004", verb
     assert shop.sql("SELECT DISTINCT tableowner FROM pg_tables WHERE tablename ~ '^events'") == [("weir_owner",)]
-    again = shop.weir("partition", "add", "order", "--execute", check=False)
-    assert again.code == 2 and "already" in again.stderr
+    for execute in ((), ("--execute",)):
+        again = shop.weir("partition", "add", "order", *execute, check=False)
+        assert again.code == 2 and "already" in again.stderr and again.stdout == ""
+        bad = shop.weir("partition", "add", "a b", *execute, check=False)
+        assert bad.code == 2 and "invalid aggregate type" in bad.stderr and bad.stdout == ""
     listed = {row["aggregatetype"]: row for row in shop.weir("partition", "list", "-o", "json").json()}
     assert listed["order"] | {"bytes": 0} == {
         "aggregatetype": "order", "partition": "events_order", "default": False, "events": 15000, "bytes": 0,
