@@ -81,12 +81,21 @@ static bool carry_out(weir_session *session, weir_connection *connection, const 
     return ok;
 }
 
+static bool check_version(const char *text, weir_error *error)
+{
+    size_t digits = strspn(text, "0123456789");
+    return (digits > 0 && digits < 19 && !text[digits] && text[0] != '0') ||
+           weir_fail(error, WEIR_FATE_CONFIG, "VERSION must be a whole number from 1, not '%s'",
+                     text);
+}
+
 bool weir_verb_stream_rewrite(weir_session *session, weir_error *error)
 {
     const weir_arguments *arguments = &session->arguments;
     weir_buffer changes = WEIR_BUFFER((size_t)128 * 1024 * 1024);
     weir_store *store = NULL;
-    bool ok = weir_event_members(arguments, &changes, error);
+    bool ok = check_version(weir_arguments_word(arguments, 2), error) &&
+              weir_event_members(arguments, &changes, error);
     if (ok && (!weir_arguments_has(arguments, "reason") || changes.length == 0))
         ok = weir_fail(error, WEIR_FATE_CONFIG,
                        "it needs --reason and what to change: --type, --data, --metadata "

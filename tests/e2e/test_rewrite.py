@@ -45,6 +45,9 @@ def test_a_rewrite_keeps_the_original_and_everything_but_the_content(stored):
     "options, code, why",
     [
         ([9, "--data", "1", "--reason", "x"], 3, "no version 9"),
+        (["x", "--data", "1", "--reason", "x"], 2, "VERSION must be"),
+        ([0, "--data", "1", "--reason", "x"], 2, "VERSION must be"),
+        (["9" * 19, "--data", "1", "--reason", "x"], 2, "VERSION must be"),
         ([1, "--data", "1"], 2, "--reason"),
         ([1, "--reason", "x"], 2, "what to change"),
         ([1, "--data", "1", "--reason", " "], 2, "reason"),
