@@ -58,7 +58,7 @@ static void add(weir_error *error, const char *line)
     snprintf(error->message + length, sizeof error->message - length, "\n%s", line);
 }
 
-/* explain_rights names the roles that the command's user lacks. */
+/* explain_rights names the roles that the command needs: one of them is not there. */
 static void explain_rights(const weir_session *session, weir_error *error)
 {
     static const struct {
@@ -77,8 +77,9 @@ static void explain_rights(const weir_session *session, weir_error *error)
             weir_buffer_format(&names, "%s%s_%s", names.length ? ", " : "", schema, roles[i].role);
     char *line =
         names.length
-            ? weir_format("the user lacks the role %s: GRANT %s TO …", names.data, names.data)
-            : weir_format("the user lacks the right to create: GRANT CREATE ON DATABASE … TO …");
+            ? weir_format("this needs the role%s %s: GRANT %s TO …",
+                          strchr(names.data, ',') ? "s" : "", names.data, names.data)
+            : weir_format("this needs the right to create: GRANT CREATE ON DATABASE … TO …");
     if (names.length || needs & WEIR_AS_CREATOR)
         add(error, line);
     free(line);
