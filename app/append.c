@@ -5,6 +5,7 @@
  * is retried: without an id of the caller's, a repeated append would be another event. */
 #include "app/event_members.h"
 #include "app/lines.h"
+#include "app/session.h"
 #include "app/verbs.h"
 #include "base/base64.h"
 #include "store/codec.h"
@@ -27,7 +28,7 @@ static bool read_all(const char *path, weir_buffer *text, weir_error *error)
     int fd = is_stdin ? STDIN_FILENO : open(path, O_RDONLY | O_CLOEXEC);
     if (fd < 0)
         return weir_fail(error, WEIR_FATE_CONFIG, "%s: %s", path, strerror(errno));
-    weir_lines_open(&lines, fd, is_stdin ? "stdin" : path, INPUT_LIMIT);
+    weir_lines_open(&lines, fd, is_stdin ? "stdin" : path, INPUT_LIMIT, weir_session_stop());
     bool ok = weir_lines_all(&lines, &bytes, &length, error);
     if (ok)
         weir_buffer_append(text, bytes, length);

@@ -6,6 +6,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "app/session.h"
+
 #define LINE_LIMIT ((size_t)16 * 1024 * 1024)
 
 bool weir_event_log_open(weir_lines *lines, const char *name, weir_error *error)
@@ -16,7 +18,7 @@ bool weir_event_log_open(weir_lines *lines, const char *name, weir_error *error)
         return weir_fail_code(error, WEIR_FATE_CONFIG,
                               errno == ENOENT ? WEIR_NOT_FOUND : WEIR_FAILED, "%s: %s", name,
                               strerror(errno));
-    weir_lines_open(lines, fd, is_stdin ? "stdin" : name, LINE_LIMIT);
+    weir_lines_open(lines, fd, is_stdin ? "stdin" : name, LINE_LIMIT, weir_session_stop());
     return true;
 }
 

@@ -5,14 +5,15 @@
 #include "app/lines.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <string.h>
 #include <unistd.h>
 
 #define CHUNK ((size_t)64 * 1024)
 
-void weir_lines_open(weir_lines *lines, int fd, const char *name, size_t limit)
+void weir_lines_open(weir_lines *lines, int fd, const char *name, size_t limit, weir_stop *stop)
 {
-    *lines = (weir_lines){.fd = fd, .name = name, .limit = limit};
+    *lines = (weir_lines){.fd = fd, .name = name, .limit = limit, .stop = stop};
     lines->bytes = WEIR_BUFFER(limit + 2 * CHUNK);
 }
 
@@ -30,11 +31,25 @@ static void make_room(weir_lines *lines)
     lines->from = 0;
 }
 
+/* wait_readable waits for bytes or the stop: Ctrl-C at a terminal where nobody types. */
+static bool wait_readable(const weir_lines *lines, weir_error *error)
+{
+    struct pollfd fds[] = {{.fd = lines->fd, .events = POLLIN},
+                           {.fd = lines->stop ? lines->stop->event : -1, .events = POLLIN}};
+    while (poll(fds, 2, -1) < 0)
+        if (errno != EINTR)
+            return weir_fail(error, WEIR_FATE_FATAL, "waiting for %s: %s", lines->name,
+                             strerror(errno));
+    return fds[1].revents == 0 || weir_fail(error, WEIR_FATE_FATAL, "interrupted");
+}
+
 static bool fill(weir_lines *lines, weir_error *error)
 {
     char chunk[CHUNK];
     ssize_t count;
     make_room(lines);
+    if (!wait_readable(lines, error))
+        return false;
     do {
         count = read(lines->fd, chunk, sizeof chunk);
     } while (count < 0 && errno == EINTR);

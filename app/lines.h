@@ -8,6 +8,7 @@ typedef struct weir_lines {
     int fd;
     const char *name; /* for errors */
     size_t limit;     /* most bytes of a line */
+    weir_stop *stop;  /* ends waiting for more; NULL: nothing does */
     int64_t number;   /* of the line last returned, from 1 */
     bool ended;       /* the last line was returned */
     bool at_end;      /* of the file; the buffer may still hold lines */
@@ -15,8 +16,8 @@ typedef struct weir_lines {
     size_t from; /* first byte not yet returned */
 } weir_lines;
 
-/* weir_lines_open begins reading; name and fd stay the caller's. */
-void weir_lines_open(weir_lines *lines, int fd, const char *name, size_t limit);
+/* weir_lines_open begins reading; name, fd and stop stay the caller's. */
+void weir_lines_open(weir_lines *lines, int fd, const char *name, size_t limit, weir_stop *stop);
 void weir_lines_close(weir_lines *lines);
 
 /* weir_lines_next returns the next line without its line end, valid until the next call; at the end

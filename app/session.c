@@ -33,6 +33,11 @@ static void watch_signals(weir_stop *stop)
     sigaction(SIGTERM, &action, NULL);
 }
 
+weir_stop *weir_session_stop(void)
+{
+    return signalled;
+}
+
 int weir_exit_code(const weir_error *error)
 {
     switch (error->code) {

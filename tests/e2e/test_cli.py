@@ -1,9 +1,13 @@
 """The command line as somebody new to it meets it: what it says, where, and with which exit code."""
 
 import json
+import re
+import signal
 import subprocess
+import time
 import urllib.error
 import urllib.request
+from pathlib import Path
 
 import pytest
 from harness import clean_environment, patience, program, wait_until
@@ -78,6 +82,22 @@ def test_a_selector_is_called_the_same_everywhere(shop):
         assert mistaken.code == 2 and "did you mean '--aggregate-type'?" in mistaken.stderr, command
     both = shop.weir("read", "--aggregate-type", "user", "--event-type", "user.created", check=False)
     assert both.code == 2 and both.stdout == "" and "--aggregate-type and --event-type exclude each other" in both.stderr
+
+
+@pytest.mark.parametrize(
+    "command", ["import -", "schema check -", "append a b --stdin", "append a b --type t --data -"], ids=str.split)
+def test_a_command_that_waits_for_its_input_can_be_interrupted(shop, command):
+    shop.weir("migrate")
+    waiting = subprocess.Popen(
+        [*program(), *command.split()], cwd=shop.directory, env=shop._environment({}),
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    handled = 1 << signal.SIGINT - 1
+    caught = lambda: int(re.search(r"SigCgt:\t(\w+)", Path(f"/proc/{waiting.pid}/status").read_text())[1], 16)
+    wait_until(lambda: caught() & handled, 20, "it watches the signals")
+    time.sleep(0.3)
+    waiting.send_signal(signal.SIGINT)
+    assert waiting.wait(20) == 1 and "interrupted" in waiting.stderr.read()
+    assert shop.value("SELECT count(*) FROM weir.events") == 0
 
 
 def test_a_relay_tells_whether_it_runs(shop):

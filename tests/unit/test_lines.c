@@ -32,7 +32,7 @@ static void test_every_line_is_returned(void **state)
     const char *const texts[] = {"one\n\ntwo\r\nthree", "one\n\ntwo\r\nthree\n"};
     for (size_t t = 0; t < 2; t++) {
         FILE *file = file_of(texts[t], strlen(texts[t]));
-        weir_lines_open(&lines, fileno(file), "x", 100);
+        weir_lines_open(&lines, fileno(file), "x", 100, NULL);
         for (size_t i = 0; i < 4; i++) {
             assert_true(weir_lines_next(&lines, &text, &length, &error));
             assert_false(lines.ended);
@@ -63,7 +63,7 @@ static void test_lines_longer_than_a_chunk(void **state)
     weir_error error;
     const char *line;
     size_t length;
-    weir_lines_open(&lines, fileno(file), "x", LONG);
+    weir_lines_open(&lines, fileno(file), "x", LONG, NULL);
     for (char c = 'a'; c <= 'b'; c++) {
         assert_true(weir_lines_next(&lines, &line, &length, &error));
         assert_int_equal(length, LONG);
@@ -72,7 +72,7 @@ static void test_lines_longer_than_a_chunk(void **state)
     }
     weir_lines_close(&lines);
     rewind(file);
-    weir_lines_open(&lines, fileno(file), "file", LONG - 1);
+    weir_lines_open(&lines, fileno(file), "file", LONG - 1, NULL);
     assert_false(weir_lines_next(&lines, &line, &length, &error));
     assert_non_null(strstr(error.message, "file:1: more than 299999 bytes"));
     weir_lines_close(&lines);
@@ -88,13 +88,13 @@ static void test_all_is_bounded(void **state)
     const char *text;
     size_t length;
     FILE *file = file_of("a\nb", 3);
-    weir_lines_open(&lines, fileno(file), "x", 3);
+    weir_lines_open(&lines, fileno(file), "x", 3, NULL);
     assert_true(weir_lines_all(&lines, &text, &length, &error));
     assert_int_equal(length, 3);
     assert_memory_equal(text, "a\nb", 3);
     weir_lines_close(&lines);
     rewind(file);
-    weir_lines_open(&lines, fileno(file), "x", 2);
+    weir_lines_open(&lines, fileno(file), "x", 2, NULL);
     assert_false(weir_lines_all(&lines, &text, &length, &error));
     weir_lines_close(&lines);
     fclose(file);
