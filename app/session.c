@@ -98,6 +98,14 @@ void weir_session_explain_config(const weir_config *config, weir_error *error)
         add(error, "no weir.yaml here and store.conninfo is not set (--config, $WEIR_CONFIG)");
 }
 
+/* unreadable: an event has no latest form, and the command can show it as it was recorded. */
+static bool unreadable(const weir_arguments *arguments, const weir_error *error)
+{
+    return error->fate == WEIR_FATE_POISON && error->code == WEIR_FAILED && !error->sqlstate[0] &&
+           weir_command_option(arguments->command, "as-stored", strlen("as-stored"), '\0') &&
+           !weir_arguments_flag(arguments, "as-stored");
+}
+
 /* explain adds the way out to an error that has a usual one. */
 static void explain(const weir_session *session, weir_error *error)
 {
@@ -109,6 +117,8 @@ static void explain(const weir_session *session, weir_error *error)
         error->code = WEIR_INVALID;
         add(error, "arguments must be UTF-8");
     }
+    if (unreadable(&session->arguments, error))
+        add(error, "--as-stored shows events as they were recorded");
     weir_session_explain_config(session->config, error);
 }
 
@@ -201,7 +211,8 @@ int weir_session_run(weir_arguments *arguments)
         weir_help_write(&session.output, arguments);
     else if (ok)
         ok = run(&session, &error);
-    if (!ok && error.code == WEIR_NOT_FOUND) /* not even the head of an empty table */
+    bool nothing = error.code == WEIR_NOT_FOUND || error.code == WEIR_INVALID;
+    if (!ok && nothing) /* not even the head of an empty table */
         weir_buffer_clear(&session.output.pending);
     if (!weir_output_flush(&session.output, &written) && (ok || written.code == WEIR_OK)) {
         error = written;

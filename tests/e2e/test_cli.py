@@ -120,7 +120,7 @@ def test_a_missing_role_is_named(shop):
     try:
         low = f"store.conninfo={shop.conninfo} user={user}"
         refused = shop.weir("read", "--set", low, check=False)
-        assert refused.code == 2 and "GRANT weir_reader TO" in refused.stderr
+        assert refused.code == 2 and "GRANT weir_reader TO" in refused.stderr and refused.stdout == ""
         assert "GRANT weir_appender TO" in shop.weir(
             "append", "a", "b", "--type", "x", "--data", "1", "--set", low, check=False).stderr
     finally:
