@@ -211,3 +211,36 @@ def test_an_event_that_commits_late_is_not_left_behind(filled):
     assert split.wait(60) == 0
     assert shop.value("SELECT count(*) FROM weir.events WHERE aggregate_id IN ('late', 'early')") == 2
     assert places(shop)["order"] == "weir.events_order"
+
+
+def test_a_copy_that_nobody_held_writers_for_costs_no_event(filled):
+    """As when the session that holds them ends just before the other copies the rest."""
+    shop = filled
+    shop.sql("SELECT weir.prepare_partitions('{order}'), weir.copy_to_partitions(100000)")
+    late = shop.connect(autocommit=False)
+    late.execute("""SELECT weir.append('order', 'late', 0, '[{"type": "thing.happened", "data": 1}]')""")
+    shop.append("order", "early", {"type": "thing.happened", "data": 2})
+    shop.sql("SELECT weir.copy_rest()")
+    split = shop.start("partition", "add", "order", "--execute")
+    wait_until(lambda: "appending for long" in split.log, 30, "the split met the appender")
+    late.commit()
+    assert split.wait(60) != 0 and "the copies hold 1 events, the default partition 2" in split.log
+    shop.weir("partition", "add", "--abandon")
+    shop.weir("partition", "add", "order", "--execute")
+    assert shop.value("SELECT count(*) FROM weir.events WHERE aggregate_id IN ('late', 'early')") == 2
+    assert places(shop)["order"] == "weir.events_order"
+
+
+@pytest.mark.parametrize("checked", [False, True])
+def test_the_admin_cannot_lose_events_by_a_switch_without_copies(filled, checked):
+    shop = filled
+    before = shop.value("SELECT count(*) FROM weir.events")
+    with shop.connect(autocommit=False) as admin, pytest.raises(psycopg.Error) as refused:
+        admin.execute("SET ROLE weir_admin")
+        admin.execute("SELECT weir.prepare_partitions('{order}')")
+        if checked:
+            admin.execute("SELECT weir.check_partitions()")
+        admin.execute("SELECT weir.hold_events()")
+        admin.execute("SELECT weir.switch_partitions()")
+    assert refused.value.sqlstate == "WV007"
+    assert shop.value("SELECT count(*) FROM weir.events") == before

@@ -93,25 +93,41 @@ BEGIN
     SELECT coalesce(max(e.position), 0) INTO reached FROM weir.events_next e;
 END $$;
 
--- weir.check_partitions: raises unless the copies are what the default holds; and gives them statistics,
--- for without them the first plans after the switch would be bad.
-CREATE FUNCTION weir.check_partitions() RETURNS bigint
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+-- weir.compare_copies: how many events have positions beyond `after` and up to `upto`; raises unless
+-- exactly these are copied.
+CREATE FUNCTION weir.compare_copies(after bigint, upto bigint) RETURNS bigint
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-    reached bigint;
-    here    record;
-    there   record;
+    here  record;
+    there record;
 BEGIN
-    PERFORM weir.lock_partitions();
-    SELECT coalesce(max(e.position), 0) INTO reached FROM weir.events_next e;
-    SELECT count(*) AS events, sum(e.position) AS positions INTO here FROM weir.events_default e WHERE e.position <= reached;
-    SELECT count(*) AS events, sum(e.position) AS positions INTO there FROM weir.events_next e;
+    SELECT count(*) AS events, sum(e.position) AS positions INTO here
+        FROM weir.events_default e WHERE e.position > after AND e.position <= upto;
+    SELECT count(*) AS events, sum(e.position) AS positions INTO there
+        FROM weir.events_next e WHERE e.position > after AND e.position <= upto;
     IF here IS DISTINCT FROM there THEN
         RAISE EXCEPTION 'the copies hold % events, the default partition %', there.events, here.events
             USING ERRCODE = 'WV007', HINT = 'Give the split up (weir partition add --abandon) and begin again.';
     END IF;
-    ANALYZE weir.events_next;
     RETURN there.events;
+END $$;
+
+-- weir.check_partitions: raises unless the copies are what the default holds, and notes up to where that
+-- is settled, at most the horizon, for the switch to go on from; and gives them statistics, for without
+-- them the first plans after the switch would be bad.
+CREATE FUNCTION weir.check_partitions() RETURNS bigint
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    reached bigint;
+    events  bigint;
+BEGIN
+    PERFORM weir.lock_partitions();
+    SELECT h.horizon INTO reached FROM weir.horizon() h;
+    SELECT least(coalesce(max(e.position), 0), reached) INTO reached FROM weir.events_next e;
+    events := weir.compare_copies(0, reached);
+    EXECUTE format('COMMENT ON TABLE weir.events_next_default IS %L', reached);
+    ANALYZE weir.events_next;
+    RETURN events;
 END $$;
 
 -- The switch takes two sessions. Copied rows are new ones: a transaction above READ COMMITTED whose
@@ -159,14 +175,22 @@ BEGIN
 END $$;
 
 -- weir.switch_partitions: after both, in the first session. The copies take the default's place; or why
--- not now.
+-- not now. What it drops is gone, so it trusts no caller to have done the rest: it sees for itself that
+-- writers are out and that all beyond the last check is copied.
 CREATE FUNCTION weir.switch_partitions() RETURNS text
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     holders text[];
     began   timestamptz := clock_timestamp();
+    checked bigint := obj_description('weir.events_next_default'::regclass)::bigint;
     leaf    record;
 BEGIN
+    IF checked IS NULL OR current_setting('transaction_isolation') NOT IN ('read committed', 'read uncommitted') THEN
+        RAISE EXCEPTION 'the switch needs READ COMMITTED, and copies that were checked' USING ERRCODE = 'WV007',
+            HINT = 'weir partition add --execute does all of it.';
+    END IF;
+    LOCK TABLE ONLY weir.events IN SHARE MODE;
+    PERFORM weir.compare_copies(checked, 9223372036854775807);
     -- All that hold a snapshot from before the last copy, and appenders that did before the one before.
     holders := ARRAY(SELECT unnest(weir.snapshot_holders(false)) UNION
                      (SELECT unnest(current_setting('weir.old_snapshots')::text[])
@@ -195,6 +219,7 @@ BEGIN
         EXECUTE format('ALTER TABLE weir.%I ENABLE ALWAYS TRIGGER append_only', leaf.name);
     END LOOP;
     ALTER TABLE weir.events_next_default RENAME TO events_default;
+    COMMENT ON TABLE weir.events_default IS NULL;
     DROP TABLE weir.events_next;
     RETURN NULL;
 END $$;
