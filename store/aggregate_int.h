@@ -27,7 +27,7 @@ struct weir_aggregate {
     int64_t replayed, load_us;
 
     UT_hash_handle hh; /* in the repository's cache */
-    int64_t expires_us;
+    int64_t expires_us; /* 0 until it was there once */
 };
 
 /* weir_aggregate_reset goes back to version 0. */

@@ -40,6 +40,7 @@ MATRIX = """
 | append()            | X     | X        |        |       |           | X     |
 | check_append()      | X     |          |        |       |           |       |
 | check_partitions()  | X     |          |        |       |           | X     |
+| compare_copies()    | X     |          |        |       |           |       |
 | copy_rest()         | X     |          |        |       |           | X     |
 | copy_to_partitions() | X     |          |        |       |           | X     |
 | fence_key()         | X     |          |        |       |           |       |

@@ -369,6 +369,10 @@ static void the_cache_is_bounded(void **state)
     assert_int_equal(replays(accounts, "a"), 0);
     usleep(150000);
     assert_int_equal(replays(accounts, "a"), 1);
+    int again = 0; /* use does not make it live longer */
+    for (int i = 0; i < 6; i++, usleep(30000))
+        again += replays(accounts, "a");
+    assert_int_not_equal(again, 0);
     weir_repository_free(accounts);
 }
 
