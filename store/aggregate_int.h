@@ -26,7 +26,7 @@ struct weir_aggregate {
     int64_t snapshot_version, snapshot_us;
     int64_t replayed, load_us;
 
-    UT_hash_handle hh; /* in the repository's cache */
+    UT_hash_handle hh;  /* in the repository's cache */
     int64_t expires_us; /* 0 until it was there once */
 };
 

@@ -41,6 +41,8 @@ bool weir_snapshot_save(weir_store *store, const weir_snapshot *snapshot, int ke
                         weir_error *error)
 {
     unsigned char digest[WEIR_SNAPSHOT_CHECKSUM];
+    if (!weir_store_idle(store, error))
+        return false;
     if (snapshot->version < 1 || !snapshot->state)
         return weir_fail(error, WEIR_FATE_POISON, "a snapshot needs a version and a state");
     if (!checksum(snapshot, digest))
@@ -99,6 +101,8 @@ bool weir_snapshot_load(weir_store *store, const char *aggregate_type, const cha
                         weir_snapshot *found, weir_error *error)
 {
     weir_stored_snapshot stored;
+    if (!weir_store_idle(store, error))
+        return false;
     *found = (weir_snapshot){.aggregate_type = aggregate_type, .aggregate_id = aggregate_id};
     do {
         stored = (weir_stored_snapshot){.snapshot = *found};
@@ -118,18 +122,26 @@ bool weir_snapshot_forget(weir_store *store, const char *aggregate_type, const c
                           weir_error *error)
 {
     int64_t count;
-    return store->backend->snapshot_prune(store, aggregate_type, aggregate_id, 0, true, &count,
+    return weir_store_idle(store, error) &&
+           store->backend->snapshot_prune(store, aggregate_type, aggregate_id, 0, true, &count,
                                           error);
 }
 
 bool weir_snapshot_prune(weir_store *store, const char *aggregate_type, int64_t keep, bool execute,
                          int64_t *count, weir_error *error)
 {
-    return store->backend->snapshot_prune(store, aggregate_type, NULL, keep, execute, count, error);
+    return weir_store_idle(store, error) &&
+           store->backend->snapshot_prune(store, aggregate_type, NULL, keep, execute, count, error);
 }
 
 bool weir_snapshot_list(weir_store *store, const char *aggregate_type, const char *aggregate_id,
                         weir_snapshot_fn *fn, void *context, weir_error *error)
 {
-    return store->backend->snapshot_list(store, aggregate_type, aggregate_id, fn, context, error);
+    if (!weir_store_idle(store, error))
+        return false;
+    store->handing_over = true;
+    bool ok =
+        store->backend->snapshot_list(store, aggregate_type, aggregate_id, fn, context, error);
+    store->handing_over = false;
+    return ok;
 }

@@ -47,6 +47,14 @@ void weir_store_upcast(weir_store *store, const weir_upcasters *upcasters)
     store->upcast.limit = UPCAST_LIMIT;
 }
 
+bool weir_store_idle(const weir_store *store, weir_error *error)
+{
+    return !store->handing_over ||
+           weir_fail(error, WEIR_FATE_FATAL,
+                     "a function that receives what is read must not use the store handle that it "
+                     "comes from: open another one, or collect first");
+}
+
 static bool check_event(const weir_new_event *event, weir_error *error)
 {
     if (!event->type)
@@ -82,7 +90,8 @@ bool weir_store_append(weir_store *store, weir_append *appends, size_t count, si
     size_t ignored;
     if (!failed)
         failed = &ignored;
-    return weir_append_check(appends, count, failed, error) &&
+    *failed = count;
+    return weir_store_idle(store, error) && weir_append_check(appends, count, failed, error) &&
            store->backend->append(store, appends, count, failed, error);
 }
 
@@ -122,23 +131,31 @@ bool weir_store_read(weir_store *store, weir_read *what, weir_event_fn *fn, void
                      weir_error *error)
 {
     receiver self = {store, fn, context};
-    if (!check_read(what, error))
+    if (!weir_store_idle(store, error) || !check_read(what, error))
         return false;
-    if (!store->upcasters)
-        return store->backend->read(store, what, fn, context, error);
-    return store->backend->read(store, what, receive, &self, error);
+    store->handing_over = true;
+    bool ok = store->upcasters ? store->backend->read(store, what, receive, &self, error)
+                               : store->backend->read(store, what, fn, context, error);
+    store->handing_over = false;
+    return ok;
 }
 
 bool weir_store_stream_version(weir_store *store, const char *aggregate_type,
                                const char *aggregate_id, int64_t *version, weir_error *error)
 {
-    return store->backend->stream_version(store, aggregate_type, aggregate_id, version, error);
+    return weir_store_idle(store, error) &&
+           store->backend->stream_version(store, aggregate_type, aggregate_id, version, error);
 }
 
 bool weir_store_streams(weir_store *store, const char *aggregate_type, int64_t limit,
                         weir_stream_fn *fn, void *context, weir_error *error)
 {
-    return store->backend->streams(store, aggregate_type, limit, fn, context, error);
+    if (!weir_store_idle(store, error))
+        return false;
+    store->handing_over = true;
+    bool ok = store->backend->streams(store, aggregate_type, limit, fn, context, error);
+    store->handing_over = false;
+    return ok;
 }
 
 /* A follower: counts what goes through and moves the cursor with it. */

@@ -83,7 +83,7 @@ WEIR_MUST_USE bool weir_store_append(weir_store *store, weir_append *appends, si
                                      size_t *failed, weir_error *error);
 
 /* weir_event_fn receives one event, valid during the call only; false with error filled ends the
- * read early with that error. It must not use the store it reads from. */
+ * read early with that error. It must not use the store it reads from: refused, FATAL. */
 typedef bool weir_event_fn(void *context, const weir_event *event, weir_error *error);
 
 /* weir_store_read hands over the events that what asks for, one by one, in bounded memory. A stream

@@ -54,7 +54,12 @@ struct weir_store {
     weir_memory *memory;             /* in memory */
     const weir_upcasters *upcasters; /* NULL: events as they are stored */
     weir_buffer upcast;              /* the data of the event in hand */
+    bool handing_over;               /* a receiver is at work on what is read */
 };
+
+/* weir_store_idle refuses what a receiver asks of the handle that it receives from: on PostgreSQL
+ * the answers would mix, in memory the event in hand would change. FATAL. */
+WEIR_MUST_USE bool weir_store_idle(const weir_store *store, weir_error *error);
 
 /* weir_append_check refuses what no backend takes: an event without type, bad JSON, binary data
  * without a content type. POISON; *failed is the append at fault. */

@@ -270,6 +270,46 @@ static bool list(void *context, const char *type, const char *id, int64_t versio
            weir_fail(error, WEIR_FATE_CONFIG, "enough");
 }
 
+/* Each tries something else on the handle it is called from. */
+static bool append_within(void *context, const weir_event *event, weir_error *error)
+{
+    (void)event;
+    const weir_new_event made = json_event("note.written", "1");
+    weir_append append = {"note", "within", WEIR_ANY_VERSION, &made, 1, 0};
+    return weir_store_append(context, &append, 1, NULL, error);
+}
+
+static bool read_within(void *context, const weir_event *event, weir_error *error)
+{
+    weir_read what = {.after = event->position};
+    return weir_store_read(context, &what, append_within, context, error);
+}
+
+static bool ask_within(void *context, const char *type, const char *id, int64_t version,
+                       weir_error *error)
+{
+    return weir_store_stream_version(context, type, id, &version, error);
+}
+
+static void a_receiver_does_not_use_the_handle_it_receives_from(void **state)
+{
+    contract *c = *state;
+    static weir_event_fn *const receivers[] = {append_within, read_within};
+    given_a_shop(c);
+    for (size_t i = 0; i < 2; i++) {
+        weir_error error = {0};
+        assert_false(weir_store_read(c->store, &(weir_read){0}, receivers[i], c->store, &error));
+        assert_int_equal(error.fate, WEIR_FATE_FATAL);
+        assert_non_null(strstr(error.message, "must not use the store handle"));
+    }
+    weir_error error = {0};
+    int64_t version;
+    assert_false(weir_store_streams(c->store, NULL, 0, ask_within, c->store, &error));
+    assert_int_equal(error.fate, WEIR_FATE_FATAL);
+    assert_ok(weir_store_stream_version(c->store, "note", "within", &version, &error));
+    assert_int_equal(version, 0);
+}
+
 static void streams_are_listed_in_order(void **state)
 {
     contract *c = *state;
@@ -329,6 +369,7 @@ int main(void)
         CONTRACT(selectors_exclude_each_other),
         CONTRACT(the_horizon_covers_what_was_read),
         CONTRACT(a_reader_that_has_enough_ends_with_its_own_error),
+        CONTRACT(a_receiver_does_not_use_the_handle_it_receives_from),
         CONTRACT(streams_are_listed_in_order),
         CONTRACT(a_store_is_itself),
     };
