@@ -244,3 +244,35 @@ def test_the_admin_cannot_lose_events_by_a_switch_without_copies(filled, checked
         admin.execute("SELECT weir.switch_partitions()")
     assert refused.value.sqlstate == "WV007"
     assert shop.value("SELECT count(*) FROM weir.events") == before
+
+
+def test_an_appender_with_an_older_snapshot_that_waited_through_the_switch_begins_anew(filled):
+    """It would find neither the old row nor the new of what was copied last."""
+    shop, refused = filled, []
+    happened = """SELECT weir.append('order', 'b', 0, '[{"type": "thing.happened", "data": 1}]')"""
+    shop.sql("SELECT weir.prepare_partitions('{order}'), weir.copy_to_partitions(100000), weir.check_partitions()")
+    shop.append("order", "last", {"type": "thing.happened", "data": 1})
+    holder = shop.connect(autocommit=False)
+    holder.execute("SELECT weir.hold_events()")
+
+    def append():
+        with psycopg.connect(shop.conninfo) as own:
+            own.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
+            try:
+                own.execute(happened)
+            except psycopg.Error as problem:
+                refused.append(problem.sqlstate)
+
+    waiting = threading.Thread(target=append)
+    waiting.start()
+    blocked = "SELECT count(*) FROM pg_locks WHERE NOT granted AND relation = 'weir.events'::regclass"
+    wait_until(lambda: shop.value(blocked) == 1, 30, "the appender waits")
+    shop.sql("SELECT weir.copy_rest()")
+    assert holder.execute("SELECT weir.switch_partitions()").fetchone() == (None,)
+    holder.commit()
+    waiting.join(30)
+    assert refused == ["40001"]
+    with shop.connect(autocommit=False) as own:
+        own.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
+        own.execute(happened)
+    assert places(shop)["order"] == "weir.events_order"

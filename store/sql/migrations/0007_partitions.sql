@@ -136,7 +136,7 @@ END $$;
 -- first waits until no snapshot is left from before that, keeps out readers too, and switches.
 
 -- weir.snapshot_holders: transactions of this database that hold a snapshot now; without those that
--- wait to append: in READ COMMITTED they go on with a new one.
+-- wait to append: in READ COMMITTED they go on with a new one, above it weir.append refuses them.
 CREATE FUNCTION weir.snapshot_holders(with_appenders boolean) RETURNS text[]
 LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
     SELECT pg_stat_clear_snapshot();
