@@ -1,6 +1,6 @@
 """append: weir.append against the insert that it ends in.
 
-Both sides: pgbench, prepared statements, one event or a hundred of one aggregate a transaction, the
+Both sides: pgbench as weir_appender, the role of a service, prepared statements, one event or a hundred of one aggregate a transaction, the
 same payloads sent as parameters, the same aggregates at random, a store that already has every
 aggregate. The floor inserts into a table of the same shape, partitioning and indexes, with its
 positions and versions drawn from sequences: no stream row, no version check, no validation, no
@@ -16,6 +16,7 @@ import subprocess
 from pathlib import Path
 
 from events import AGGREGATE_TYPE, AGGREGATES, PAYLOAD_BYTES, payload
+from psycopg.conninfo import make_conninfo
 from stage import Measurement
 
 TARGETS = {1: 0.70, 100: 0.75}  # events a call: the least ratio with 8 clients
@@ -30,6 +31,9 @@ CREATE SEQUENCE bench.position;
 CREATE SEQUENCE bench.version START 2;
 INSERT INTO bench.events SELECT * FROM weir.events;
 SELECT setval('bench.position', max(position)) FROM weir.events;
+GRANT USAGE ON SCHEMA bench TO weir_appender;
+GRANT INSERT ON bench.events TO weir_appender;
+GRANT USAGE ON SEQUENCE bench.position, bench.version TO weir_appender;
 """
 COLUMNS = """(position, aggregate_type, aggregate_id, version, event_id, event_type, schema_version, data, data_binary,
     content_type, metadata, time, recorded_at)"""
@@ -113,7 +117,8 @@ def once(stage, template, scripts, side, size, clients):
         command += ["-D", value]
     for script in scripts[side]:
         command += ["-f", script]
-    said = stage.measure([*command, stage.conninfo_of(database)], {}).stdout
+    conninfo = make_conninfo(stage.conninfo_of(database), options="-c role=weir_appender")
+    said = stage.measure([*command, conninfo], {}).stdout
     done = int(re.search(r"number of transactions actually processed: (\d+)", said).group(1))
     rate = float(re.search(r"tps = ([\d.]+)", said).group(1))
     table = "weir.events" if side == "weir" else "bench.events"

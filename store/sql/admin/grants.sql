@@ -15,7 +15,7 @@ GRANT SELECT ON weir.store, weir.migrations TO weir_appender;
 
 GRANT SELECT ON ALL TABLES IN SCHEMA weir TO weir_reader;
 GRANT SELECT ON weir.event_position TO weir_reader, weir_relay;
-GRANT EXECUTE ON FUNCTION weir.horizon() TO weir_reader, weir_relay;
+GRANT EXECUTE ON FUNCTION weir.horizon(), weir.store_number() TO weir_reader, weir_relay;
 
 GRANT SELECT ON weir.store, weir.migrations, weir.events, weir.streams TO weir_relay;
 GRANT SELECT, INSERT, UPDATE ON weir.topics, weir.relays, weir.relay_partitions TO weir_relay;

@@ -6,6 +6,31 @@
 -- visible. A reader (weir.horizon, 0003) reads the sequence, then the lowest floor held: every
 -- position at or below the smaller of both is visible or will never be.
 
+-- The row of weir.store as constants: to read it in every append would cost a tenth of the append.
+-- The planner folds them into what uses them, and plans again when one is replaced, so a changed
+-- limit holds in every session from its next statement. Until the row is there they refuse.
+CREATE FUNCTION weir.no_store() RETURNS integer LANGUAGE plpgsql IMMUTABLE AS $$
+BEGIN
+    RAISE EXCEPTION 'the store has no identity row' USING HINT = 'Was it restored without its data? Run: weir migrate';
+END $$;
+CREATE FUNCTION weir.store_number() RETURNS integer LANGUAGE sql IMMUTABLE AS 'SELECT weir.no_store()';
+CREATE FUNCTION weir.max_event_bytes() RETURNS integer LANGUAGE sql IMMUTABLE AS 'SELECT weir.no_store()';
+CREATE FUNCTION weir.append_idle_timeout_ms() RETURNS integer LANGUAGE sql IMMUTABLE AS 'SELECT weir.no_store()';
+
+CREATE FUNCTION weir.fix_facts() RETURNS trigger LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    fact  text;
+    value text;
+BEGIN
+    FOREACH fact IN ARRAY '{store_number,max_event_bytes,append_idle_timeout_ms}'::text[] LOOP
+        value := to_jsonb(NEW) ->> fact;
+        EXECUTE format('CREATE OR REPLACE FUNCTION weir.%I() RETURNS integer LANGUAGE sql IMMUTABLE PARALLEL SAFE AS %L',
+                       fact, 'SELECT ' || value);
+    END LOOP;
+    RETURN NULL;
+END $$;
+CREATE TRIGGER facts AFTER INSERT OR UPDATE ON weir.store FOR EACH ROW EXECUTE FUNCTION weir.fix_facts();
+
 CREATE FUNCTION weir.fence_key(store_number integer, floor bigint) RETURNS bigint
 LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
     SELECT (store_number::bigint << 48) | (floor & 281474976710655)
@@ -74,19 +99,22 @@ LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
 $$;
 
 -- weir.usual: true only for an element of `events` that weir.problem would let pass. Most look like
--- this, and asking here costs a fifth. Inlined as well: it must stay one expression.
-CREATE FUNCTION weir.usual(event jsonb, max_event_bytes integer) RETURNS boolean
+-- this, and asking here costs a fifth. Inlined as well: it must stay one expression; and since each
+-- function in it costs at every call, whether it comes to be called or not, there are few.
+CREATE FUNCTION weir.usual(aggregate_type text, aggregate_id text, event jsonb, max_event_bytes integer) RETURNS boolean
 LANGUAGE sql STABLE PARALLEL SAFE AS $$
-    SELECT CASE WHEN jsonb_typeof(event) = 'object' THEN
+    SELECT CASE WHEN event @> '{}' THEN -- an object
         event - '{type,data,id,metadata}'::text[] = '{}'
-        AND jsonb_typeof(event -> 'type') = 'string' AND octet_length(event ->> 'type') BETWEEN 1 AND 200
-        AND event ->> 'type' !~ '^weir[.]|[^A-Za-z0-9_.:/-]'
         AND event ? 'data'
+        AND jsonb_typeof(event -> 'type') = 'string'
+        -- The three names together: short enough for each, of the characters of each, not reserved.
+        AND length(aggregate_type || aggregate_id || (event ->> 'type')) <= 100
+        AND concat_ws(' ', aggregate_type, event ->> 'type', aggregate_id)
+            ~ '^[A-Za-z0-9_.-]+ [A-Za-z0-9_.:/-]+ [!-~]+$'
+        AND NOT event ->> 'type' ^@ 'weir.'
         AND (NOT event ? 'id' OR translate(event ->> 'id', '0123456789abcdefABCDEFx', 'xxxxxxxxxxxxxxxxxxxxxx?')
                                  = 'xxxxxxxx-xxxx-xxxx-xxxx-xxxxxxxxxxxx')
-        AND (NOT event ? 'metadata' OR jsonb_typeof(event -> 'metadata') = 'object'
-             AND octet_length(concat(event #>> '{metadata,correlationid}', event #>> '{metadata,causationid}',
-                                     event #>> '{metadata,userid}')) <= 256)
+        AND (NOT event ? 'metadata' OR event @> '{"metadata": {}}' AND octet_length(event ->> 'metadata') <= 256)
         AND octet_length(event::text) <= least(max_event_bytes, 4096)
     END
 $$;
@@ -113,7 +141,7 @@ BEGIN
         RAISE EXCEPTION 'events must be a JSON array of at least one event' USING ERRCODE = 'WV002';
     END IF;
     IF NOT EXISTS (SELECT FROM jsonb_array_elements(events) AS e(event)
-                   WHERE weir.usual(e.event, max_event_bytes) IS NOT TRUE) THEN
+                   WHERE weir.usual(aggregate_type, aggregate_id, e.event, max_event_bytes) IS NOT TRUE) THEN
         RETURN false;
     END IF;
     SELECT e.ordinal, p.problem INTO refused
@@ -136,7 +164,6 @@ RETURNS bigint
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_column
 DECLARE
-    store      record;
     event      jsonb;
     usual      boolean;          -- one event, and one like most
     tombstone  boolean;          -- comes last among these events
@@ -146,25 +173,25 @@ DECLARE
     earlier    record;           -- what an earlier append with these ids left
     floor      bigint;
     remembered text;             -- transaction id and floor of this transaction's first append
+    idle_limit text;
+    ignored    text;
 BEGIN
-    -- This store, and what the transaction must keep to: a SET clause would revert at the function's exit.
-    SELECT s.store_number, s.max_event_bytes,
-           CASE WHEN current_setting('synchronous_commit') = 'off'
-                THEN set_config('synchronous_commit', 'local', true) END,
-           CASE WHEN current_setting('idle_in_transaction_session_timeout')::interval - interval '1 ms'
-                     BETWEEN '0' AND s.append_idle_timeout_ms * interval '1 ms' THEN NULL
-                ELSE set_config('idle_in_transaction_session_timeout', s.append_idle_timeout_ms::text, true) END
-        INTO STRICT store FROM weir.store s;
+    -- What the transaction must keep to: a SET clause would revert at the function's exit.
+    IF current_setting('synchronous_commit') = 'off' THEN
+        ignored := set_config('synchronous_commit', 'local', true);
+    END IF;
+    idle_limit := current_setting('idle_in_transaction_session_timeout');
+    IF idle_limit = '0' OR idle_limit::interval > weir.append_idle_timeout_ms() * interval '1 ms' THEN
+        ignored := set_config('idle_in_transaction_session_timeout', weir.append_idle_timeout_ms()::text, true);
+    END IF;
 
     -- Validation: quickly, if it is one event that looks like most; else closely.
     event := append.events -> 0;
-    usual := append.aggregate_type !~ '[^A-Za-z0-9_.-]' AND length(append.aggregate_type) BETWEEN 1 AND 100
-             AND append.aggregate_id !~ '[^!-~]' AND length(append.aggregate_id) BETWEEN 1 AND 256
-             AND coalesce(append.expected_version, 0) >= -1
-             AND append.events -> 1 IS NULL AND weir.usual(event, store.max_event_bytes);
+    usual := weir.usual(append.aggregate_type, append.aggregate_id, event, weir.max_event_bytes())
+             AND append.events -> 1 IS NULL AND coalesce(append.expected_version, 0) >= -1;
     IF usual IS NOT TRUE THEN
         tombstone := weir.check_append(append.aggregate_type, append.aggregate_id, append.expected_version,
-                                       append.events, store.max_event_bytes);
+                                       append.events, weir.max_event_bytes());
         added := jsonb_array_length(append.events);
     END IF;
 
@@ -216,15 +243,15 @@ BEGIN
     -- Fence: floor, lock, and only then the positions. The lock is taken on every call, so that a
     -- forged memory of a floor does no harm: re-taking a lock that one holds is local and cheap.
     floor := coalesce(pg_sequence_last_value('weir.event_position'), 0);
-    remembered := current_setting('weir.fence_' || store.store_number, true);
+    remembered := current_setting('weir.fence_' || weir.store_number()::text, true);
     IF remembered ^@ (pg_current_xact_id()::text || ':') THEN
         remembered := split_part(remembered, ':', 2);
         IF remembered ~ '^[1-9][0-9]{0,17}$' AND remembered::bigint <= floor THEN
             floor := remembered::bigint;
         END IF;
     END IF;
-    PERFORM pg_advisory_xact_lock_shared(weir.fence_key(store.store_number, floor)),
-            set_config('weir.fence_' || store.store_number, pg_current_xact_id()::text || ':' || floor, true);
+    ignored := pg_advisory_xact_lock_shared(weir.fence_key(weir.store_number(), floor));
+    ignored := set_config('weir.fence_' || weir.store_number()::text, pg_current_xact_id()::text || ':' || floor::text, true);
 
     -- Insert.
     IF usual THEN

@@ -9,7 +9,6 @@
 CREATE FUNCTION weir.horizon(OUT horizon bigint, OUT wal_lsn pg_lsn)
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-    number integer;
     lowest bigint;
 BEGIN
     IF current_setting('transaction_isolation') NOT IN ('read committed', 'read uncommitted') THEN
@@ -19,13 +18,12 @@ BEGIN
         RAISE EXCEPTION 'reading all events needs the primary, this server is a standby'
             USING ERRCODE = 'WV005', HINT = 'The locks that fence readers exist on the primary only.';
     END IF;
-    SELECT s.store_number INTO STRICT number FROM weir.store s;
     SELECT last_value INTO horizon FROM weir.event_position;
     SELECT min((l.classid::bigint << 32 | l.objid::bigint) & 281474976710655) INTO lowest
         FROM pg_locks l
         WHERE l.locktype = 'advisory' AND l.objsubid = 1 AND l.granted
           AND l.database = (SELECT d.oid FROM pg_database d WHERE d.datname = current_database())
-          AND l.classid::bigint >> 16 = number;
+          AND l.classid::bigint >> 16 = weir.store_number();
     horizon := least(horizon, lowest);
     wal_lsn := pg_current_wal_insert_lsn();
 END $$;
