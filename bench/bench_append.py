@@ -1,11 +1,12 @@
 """append: weir.append against the insert that it ends in.
 
-Both sides: pgbench as weir_appender, the role of a service, prepared statements, one event or a hundred of one aggregate a transaction, the
-same payloads sent as parameters, the same aggregates at random, a store that already has every
-aggregate. The floor inserts into a table of the same shape, partitioning and indexes, with its
-positions and versions drawn from sequences: no stream row, no version check, no validation, no
-fence. A hundred rows are unnested from an array of types and one of payloads, which pgbench can only
-send as text, as it sends weir's JSON array. Every measurement starts on a fresh copy of one template.
+Both sides: pgbench as weir_appender, the role of a service, prepared statements, one event or a
+hundred of one aggregate a transaction, the same payloads sent as parameters, the same aggregates at
+random, a store that already has every aggregate. The floor inserts into a table of the same shape,
+partitioning and indexes, with its positions and versions drawn from sequences: no stream row, no
+version check, no validation, no fence. A hundred rows are unnested from an array of types and one of
+payloads, which pgbench can only send as text, as it sends weir's JSON array. Every measurement
+starts on a fresh copy of one template.
 """
 
 import json

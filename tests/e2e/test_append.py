@@ -8,6 +8,8 @@ import pytest
 from checks import compare_topics, stored_events
 from harness import wait_until
 
+pytestmark = pytest.mark.commands
+
 GONE = {"type": "weir.tombstone", "data": None, "metadata": {"reason": "erased on request"}}
 
 ABSENT = object()
@@ -39,11 +41,26 @@ def test_the_quick_check_passes_nothing_that_the_close_one_refuses(shop):
         "SELECT count(*) FILTER (WHERE usual), count(*) FILTER (WHERE problem IS NOT NULL),"
         " (array_agg(event || ' ' || problem) FILTER (WHERE usual AND problem IS NOT NULL))[:5]"
         " FROM unnest(%s::text[]) AS e(event),"
-        " LATERAL (SELECT weir.usual(event::jsonb, 600), weir.problem(event::jsonb, 600)) AS c(usual, problem)",
+        " LATERAL (SELECT weir.usual('t', 'i', event::jsonb, 600), weir.problem(event::jsonb, 600)) AS c(usual, problem)",
         events,
     )[0]
     assert wrong is None
-    assert passed > 100 and refused > 1000
+    assert passed > 50 and refused > 1000
+
+
+def test_the_quick_check_passes_no_name_that_the_close_one_refuses(shop):
+    shop.weir("migrate")
+    event = '{"type": "t", "data": 1}'
+    names = ["", " ", "a b", "a/b", "ä", "a\n", "\t", "a\u0085", "x" * 100, "x" * 101, "x" * 256, "x" * 257, "weir.a", "a.b_c-d"]
+    refused = 0
+    for type, id in itertools.product([None, *names], repeat=2):
+        usual = shop.value("SELECT weir.usual(%s, %s, %s::jsonb, 600)", type, id, event)
+        try:
+            shop.sql("SELECT weir.check_append(%s, %s, NULL, jsonb_build_array(%s::jsonb), 600)", type, id, event)
+        except psycopg.Error as error:
+            assert error.sqlstate == "WV002" and not usual, (type, id)
+            refused += 1
+    assert shop.value("SELECT weir.usual('a.b_c-d', 'x:1', %s::jsonb, 600)", event) and refused > 100
 
 
 @pytest.fixture

@@ -84,7 +84,7 @@ def rewrite_append(shop, change):
 
 
 def lock_of(fence):
-    start = fence.index("    PERFORM pg_advisory_xact_lock_shared")
+    start = fence.index("    ignored := pg_advisory_xact_lock_shared")
     return fence[:start], fence[start:]
 
 

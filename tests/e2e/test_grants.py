@@ -38,16 +38,20 @@ MATRIX = """
 | topics              | *     |          | S      | SIU   | S         | SIU   |
 | abandon_partitions() | X     |          |        |       |           | X     |
 | append()            | X     | X        |        |       |           | X     |
+| append_idle_timeout_ms() | X     |          |        |       |           |       |
 | check_append()      | X     |          |        |       |           |       |
 | check_partitions()  | X     |          |        |       |           | X     |
 | compare_copies()    | X     |          |        |       |           |       |
 | copy_rest()         | X     |          |        |       |           | X     |
 | copy_to_partitions() | X     |          |        |       |           | X     |
 | fence_key()         | X     |          |        |       |           |       |
+| fix_facts()         | X     |          |        |       |           |       |
 | hold_events()       | X     |          |        |       |           | X     |
 | horizon()           | X     |          | X      | X     |           | X     |
 | lock_partitions()   | X     |          |        |       |           |       |
+| max_event_bytes()   | X     |          |        |       |           |       |
 | move_checkpoints()  | X     |          |        |       | X         | X     |
+| no_store()          | X     |          |        |       |           |       |
 | partitions()        | X     |          | X      |       |           | X     |
 | prepare_partitions() | X     |          |        |       |           | X     |
 | problem()           | X     |          |        |       |           |       |
@@ -55,6 +59,7 @@ MATRIX = """
 | rewrite()           | X     |          |        |       |           | X     |
 | save_snapshot()     | X     | X        |        |       |           | X     |
 | snapshot_holders()  | X     |          |        |       |           |       |
+| store_number()      | X     |          | X      | X     |           | X     |
 | switch_partitions() | X     |          |        |       |           | X     |
 | usual()             | X     |          |        |       |           |       |
 """.strip()

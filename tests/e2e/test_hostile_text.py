@@ -15,6 +15,8 @@ import psycopg
 import pytest
 from hostile import BYTES, STRINGS
 
+pytestmark = pytest.mark.commands
+
 NO_CONTROL = r"[^\x00-\x1f\x7f-\x9f]+"
 
 

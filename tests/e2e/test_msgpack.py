@@ -5,6 +5,8 @@ import json
 
 import pytest
 
+pytestmark = pytest.mark.commands
+
 MSGPACK = "application/msgpack"
 DATA = {"total": 5, "x": [1.5, "é", None]}
 BYTES = b"\x82\xa5total\x05\xa1x\x93\xcb\x3f\xf8\0\0\0\0\0\0\xa2\xc3\xa9\xc0"  # by hand, from the specification

@@ -9,6 +9,8 @@ import subprocess
 import pytest
 from harness import ROOT
 
+pytestmark = pytest.mark.commands
+
 ACCOUNT = ROOT / "tests/e2e/plugins/account.c"
 
 

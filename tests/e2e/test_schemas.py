@@ -4,6 +4,8 @@ import json
 
 import pytest
 
+pytestmark = pytest.mark.commands
+
 RULES = """\
 user.registered:
   - from: 1

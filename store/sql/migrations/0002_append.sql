@@ -278,10 +278,11 @@ BEGIN
     END IF;
     -- An older snapshot that waited above through a switch of partitions (0007) sees the new ones without
     -- the events that came to them last: they are not its partitions, as far as it knows.
-    IF current_setting('transaction_isolation') NOT IN ('read committed', 'read uncommitted')
-       AND NOT EXISTS (SELECT FROM pg_inherits i WHERE i.inhparent = 'weir.events'::regclass
+    IF current_setting('transaction_isolation') NOT IN ('read committed', 'read uncommitted') THEN
+        IF NOT EXISTS (SELECT FROM pg_inherits i WHERE i.inhparent = 'weir.events'::regclass
                        AND i.inhrelid = to_regclass('weir.events_default')) THEN
-        RAISE EXCEPTION 'the partitions of events were changed meanwhile' USING ERRCODE = 'serialization_failure';
+            RAISE EXCEPTION 'the partitions of events were changed meanwhile' USING ERRCODE = 'serialization_failure';
+        END IF;
     END IF;
     RETURN version + added;
 END $$;
