@@ -51,7 +51,7 @@ def test_the_quick_check_passes_nothing_that_the_close_one_refuses(shop):
 def test_the_quick_check_passes_no_name_that_the_close_one_refuses(shop):
     shop.weir("migrate")
     event = '{"type": "t", "data": 1}'
-    names = ["", " ", "a b", "a/b", "ä", "a\n", "\t", "a\u0085", "x" * 100, "x" * 101, "x" * 256, "x" * 257, "weir.a", "a.b_c-d"]
+    names = ["", "a b", "a/b", "ä", "a\n", "a\u0085", "x" * 101, "x" * 257, "a.b_c-d"]
     refused = 0
     for type, id in itertools.product([None, *names], repeat=2):
         usual = shop.value("SELECT weir.usual(%s, %s, %s::jsonb, 600)", type, id, event)
@@ -60,7 +60,7 @@ def test_the_quick_check_passes_no_name_that_the_close_one_refuses(shop):
         except psycopg.Error as error:
             assert error.sqlstate == "WV002" and not usual, (type, id)
             refused += 1
-    assert shop.value("SELECT weir.usual('a.b_c-d', 'x:1', %s::jsonb, 600)", event) and refused > 100
+    assert shop.value("SELECT weir.usual('a.b_c-d', 'x:1', %s::jsonb, 600)", event) and refused > 50
 
 
 @pytest.fixture
