@@ -32,4 +32,9 @@ GRANT EXECUTE ON FUNCTION weir.prepare_partitions(text[]), weir.copy_to_partitio
     weir.hold_events(), weir.copy_rest(), weir.switch_partitions(), weir.abandon_partitions() TO weir_admin;
 GRANT EXECUTE ON FUNCTION weir.rewrite(text, text, bigint, jsonb, text) TO weir_admin;
 
-GRANT weir_appender, weir_reader, weir_relay, weir_projector TO weir_admin;
+-- Roles are the whole server's: the migration of another database may be the first to say this.
+DO $$ BEGIN
+    GRANT weir_appender, weir_reader, weir_relay, weir_projector TO weir_admin;
+EXCEPTION WHEN unique_violation THEN
+    NULL;
+END $$;
