@@ -1,74 +1,21 @@
 /* Snapshots, on every backend: what is kept, what is found, and what is passed over. */
 #include "tests/integration/contract_fixture.h"
-
-#include "store/snapshots.h"
-
-static void give_events(contract *c, const char *id, size_t count)
-{
-    weir_error error = {0};
-    weir_new_event *events = weir_calloc(count, sizeof *events);
-    for (size_t i = 0; i < count; i++)
-        events[i] = (weir_new_event){.type = "account.used", .data = "{}", .data_length = 2};
-    weir_append append = {"account", id, WEIR_ANY_VERSION, events, count, 0};
-    assert_ok(weir_store_append(c->store, &append, 1, NULL, &error));
-    free(events);
-}
-
-static void save(contract *c, const char *id, int64_t version, int32_t schema, const char *state)
-{
-    weir_error error = {0};
-    weir_snapshot snapshot = {"account", id, version, schema, state, strlen(state), 0, 0};
-    assert_ok(weir_snapshot_save(c->store, &snapshot, 3, &error));
-}
-
-/* The state and version that a load finds: "5:five", "" for none. */
-static char *load(contract *c, const char *id, int32_t schema, int64_t at_most, size_t limit)
-{
-    weir_error error = {0};
-    weir_snapshot found;
-    weir_buffer bytes = WEIR_BUFFER(limit);
-    assert_ok(weir_snapshot_load(c->store, "account", id, schema, at_most, &bytes, &found, &error));
-    assert_string_equal(found.aggregate_id, id);
-    char *text = found.version ? weir_format("%lld:%.*s", (long long)found.version,
-                                             (int)found.length, found.state)
-                               : weir_strdup("");
-    weir_buffer_free(&bytes);
-    return text;
-}
-
-static void expect(contract *c, const char *id, int32_t schema, int64_t at_most, const char *wanted)
-{
-    char *text = load(c, id, schema, at_most, 1000);
-    assert_string_equal(text, wanted);
-    free(text);
-}
-
-static double unusable(const char *reason)
-{
-    weir_buffer page = WEIR_BUFFER(1 << 20);
-    weir_metrics_render(&page);
-    char *line = weir_format("weir_snapshots_unusable_total{reason=\"%s\"} ", reason);
-    const char *at = page.data ? strstr(page.data, line) : NULL;
-    double value = at ? strtod(at + strlen(line), NULL) : 0;
-    free(line);
-    weir_buffer_free(&page);
-    return value;
-}
+#include "tests/integration/snapshot_fixture.h"
 
 static void finds_the_latest_at_or_below_a_version(void **state)
 {
     contract *c = *state;
-    give_events(c, "a", 9);
-    give_events(c, "b", 9);
-    expect(c, "a", 1, INT64_MAX, "");
-    save(c, "a", 3, 1, "three");
-    save(c, "a", 6, 1, "six");
-    save(c, "b", 9, 1, "of another");
-    expect(c, "a", 1, INT64_MAX, "6:six");
-    expect(c, "a", 1, 6, "6:six");
-    expect(c, "a", 1, 5, "3:three");
-    expect(c, "a", 1, 2, "");
-    expect(c, "nobody", 1, INT64_MAX, "");
+    give_events(c->store, "a", 9);
+    give_events(c->store, "b", 9);
+    expect(c->store, "a", 1, INT64_MAX, "");
+    save(c->store, "a", 3, 1, "three");
+    save(c->store, "a", 6, 1, "six");
+    save(c->store, "b", 9, 1, "of another");
+    expect(c->store, "a", 1, INT64_MAX, "6:six");
+    expect(c->store, "a", 1, 6, "6:six");
+    expect(c->store, "a", 1, 5, "3:three");
+    expect(c->store, "a", 1, 2, "");
+    expect(c->store, "nobody", 1, INT64_MAX, "");
 }
 
 static void keeps_bytes_as_they_are(void **state)
@@ -77,7 +24,7 @@ static void keeps_bytes_as_they_are(void **state)
     weir_error error = {0};
     weir_buffer bytes = WEIR_BUFFER(1000);
     static const char every[] = "\x00\x01\xff\x80'\\x00\"";
-    give_events(c, "a", 2);
+    give_events(c->store, "a", 2);
     weir_snapshot found, snapshot = {"account", "a", 2, 4, every, sizeof every, 0, 0};
     int64_t before = weir_clock_now_us();
     assert_ok(weir_snapshot_save(c->store, &snapshot, 3, &error));
@@ -97,27 +44,27 @@ static void keeps_bytes_as_they_are(void **state)
 static void passes_over_another_schema_and_replaces_it(void **state)
 {
     contract *c = *state;
-    give_events(c, "a", 9);
-    save(c, "a", 3, 2, "new");
-    save(c, "a", 6, 1, "old");
+    give_events(c->store, "a", 9);
+    save(c->store, "a", 3, 2, "new");
+    save(c->store, "a", 6, 1, "old");
     double before = unusable("schema");
-    expect(c, "a", 2, INT64_MAX, "3:new");
-    expect(c, "a", 1, INT64_MAX, "6:old");
-    expect(c, "a", 3, INT64_MAX, "");
+    expect(c->store, "a", 2, INT64_MAX, "3:new");
+    expect(c->store, "a", 1, INT64_MAX, "6:old");
+    expect(c->store, "a", 3, INT64_MAX, "");
     assert_true(unusable("schema") - before > 2.5 && unusable("schema") - before < 3.5);
-    save(c, "a", 6, 2, "newer");
-    expect(c, "a", 2, INT64_MAX, "6:newer");
-    expect(c, "a", 1, INT64_MAX, "");
+    save(c->store, "a", 6, 2, "newer");
+    expect(c->store, "a", 2, INT64_MAX, "6:newer");
+    expect(c->store, "a", 1, INT64_MAX, "");
 }
 
 static void passes_over_one_that_does_not_fit(void **state)
 {
     contract *c = *state;
-    give_events(c, "a", 9);
-    save(c, "a", 3, 1, "three");
-    save(c, "a", 6, 1, "much more than fits");
+    give_events(c->store, "a", 9);
+    save(c->store, "a", 3, 1, "three");
+    save(c->store, "a", 6, 1, "much more than fits");
     double before = unusable("size");
-    char *text = load(c, "a", 1, INT64_MAX, 10);
+    char *text = load(c->store, "a", 1, INT64_MAX, 10);
     assert_string_equal(text, "3:three");
     assert_true(unusable("size") > before + 0.5);
     free(text);
@@ -127,7 +74,7 @@ static void refuses_a_version_that_the_aggregate_does_not_have(void **state)
 {
     contract *c = *state;
     weir_error error = {0};
-    give_events(c, "a", 2);
+    give_events(c->store, "a", 2);
     weir_snapshot ahead = {"account", "a", 3, 1, "s", 1, 0, 0};
     assert_false(weir_snapshot_save(c->store, &ahead, 3, &error));
     assert_int_equal(error.fate, WEIR_FATE_POISON);
@@ -136,7 +83,7 @@ static void refuses_a_version_that_the_aggregate_does_not_have(void **state)
     ahead.version = 0;
     assert_false(weir_snapshot_save(c->store, &ahead, 3, &error));
     assert_int_equal(error.fate, WEIR_FATE_POISON);
-    expect(c, "a", 1, INT64_MAX, "");
+    expect(c->store, "a", 1, INT64_MAX, "");
 }
 
 static bool write_down(void *context, const weir_snapshot *snapshot, weir_error *error)
@@ -163,11 +110,11 @@ static void lists_prunes_and_forgets(void **state)
     contract *c = *state;
     weir_error error = {0};
     int64_t count = 0;
-    give_events(c, "a", 9);
-    give_events(c, "b", 9);
+    give_events(c->store, "a", 9);
+    give_events(c->store, "b", 9);
     for (int64_t version = 1; version <= 3; version++)
-        save(c, "a", version, 1, "abc");
-    save(c, "b", 2, 7, "");
+        save(c->store, "a", version, 1, "abc");
+    save(c->store, "b", 2, 7, "");
     expect_list(c, NULL, NULL, "a3/1/3 a2/1/3 a1/1/3 b2/7/0 ");
     expect_list(c, "account", "b", "b2/7/0 ");
     expect_list(c, "other", NULL, "");
@@ -197,17 +144,17 @@ static int64_t taken_at(contract *c, const char *id, int64_t version)
 static void keeps_the_last_three_and_the_same_one_once(void **state)
 {
     contract *c = *state;
-    give_events(c, "a", 9);
-    give_events(c, "b", 9);
-    save(c, "b", 1, 1, "b");
+    give_events(c->store, "a", 9);
+    give_events(c->store, "b", 9);
+    save(c->store, "b", 1, 1, "b");
     for (int64_t version = 1; version <= 8; version++)
-        save(c, "a", version, 1, "s");
+        save(c->store, "a", version, 1, "s");
     int64_t first = taken_at(c, "a", 8);
     usleep(2000);
-    save(c, "a", 8, 1, "s");
-    save(c, "a", 2, 1, "late");
+    save(c->store, "a", 8, 1, "s");
+    save(c->store, "a", 2, 1, "late");
     assert_int_equal(taken_at(c, "a", 8), first);
-    save(c, "a", 8, 1, "t");
+    save(c->store, "a", 8, 1, "t");
     assert_true(taken_at(c, "a", 8) > first);
     expect_list(c, NULL, NULL, "a8/1/1 a7/1/1 a6/1/1 b1/1/1 ");
 }
@@ -215,12 +162,11 @@ static void keeps_the_last_three_and_the_same_one_once(void **state)
 static void one_handle_finds_what_another_saved(void **state)
 {
     contract *c = *state;
-    give_events(c, "a", 2);
-    contract other = *c;
-    other.store = contract_open(c);
-    save(&other, "a", 2, 1, "two");
-    weir_store_close(other.store);
-    expect(c, "a", 1, INT64_MAX, "2:two");
+    give_events(c->store, "a", 2);
+    weir_store *other = contract_open(c);
+    save(other, "a", 2, 1, "two");
+    weir_store_close(other);
+    expect(c->store, "a", 1, INT64_MAX, "2:two");
 }
 
 int main(void)

@@ -1,59 +1,5 @@
 /* Snapshots on PostgreSQL alone: rows that were tampered with, and who may do what. */
-#include "tests/integration/fixture.h"
-
-#include "store/snapshots.h"
-
-static void give_events(fixture *f, const char *id, size_t count)
-{
-    weir_error error = {0};
-    weir_new_event *events = weir_calloc(count, sizeof *events);
-    for (size_t i = 0; i < count; i++)
-        events[i] = (weir_new_event){.type = "account.used", .data = "{}", .data_length = 2};
-    weir_append append = {"account", id, WEIR_ANY_VERSION, events, count, 0};
-    assert_ok(weir_store_append(f->store, &append, 1, NULL, &error));
-    free(events);
-}
-
-static void save(fixture *f, const char *id, int64_t version, int32_t schema, const char *state)
-{
-    weir_error error = {0};
-    weir_snapshot snapshot = {"account", id, version, schema, state, strlen(state), 0, 0};
-    assert_ok(weir_snapshot_save(f->store, &snapshot, 3, &error));
-}
-
-/* The state and version that a load finds: "5:five", "" for none. */
-static char *load(fixture *f, const char *id, int32_t schema, int64_t at_most, size_t limit)
-{
-    weir_error error = {0};
-    weir_snapshot found;
-    weir_buffer bytes = WEIR_BUFFER(limit);
-    assert_ok(weir_snapshot_load(f->store, "account", id, schema, at_most, &bytes, &found, &error));
-    assert_string_equal(found.aggregate_id, id);
-    char *text = found.version ? weir_format("%lld:%.*s", (long long)found.version,
-                                             (int)found.length, found.state)
-                               : weir_strdup("");
-    weir_buffer_free(&bytes);
-    return text;
-}
-
-static void expect(fixture *f, const char *id, int32_t schema, int64_t at_most, const char *wanted)
-{
-    char *text = load(f, id, schema, at_most, 1000);
-    assert_string_equal(text, wanted);
-    free(text);
-}
-
-static double unusable(const char *reason)
-{
-    weir_buffer page = WEIR_BUFFER(1 << 20);
-    weir_metrics_render(&page);
-    char *line = weir_format("weir_snapshots_unusable_total{reason=\"%s\"} ", reason);
-    const char *at = page.data ? strstr(page.data, line) : NULL;
-    double value = at ? strtod(at + strlen(line), NULL) : 0;
-    free(line);
-    weir_buffer_free(&page);
-    return value;
-}
+#include "tests/integration/snapshot_fixture.h"
 
 static void damage(fixture *f, const char *change)
 {
@@ -74,17 +20,17 @@ static void passes_over_a_damaged_one_and_heals_it(void **state)
         "checksum = decode(repeat('00', 32), 'hex')",
         "aggregate_type = 'ac', aggregate_id = 'counta'",
     };
-    give_events(f, "a", 9);
-    give_events(f, "b", 9);
+    give_events(f->store, "a", 9);
+    give_events(f->store, "b", 9);
     for (size_t i = 0; i < sizeof changes / sizeof *changes; i++) {
         fixture_execute(weir_store_connection(f->store), "DELETE FROM weir.snapshots");
-        save(f, "a", 3, 1, "three");
-        save(f, "a", 6, 1, "six");
+        save(f->store, "a", 3, 1, "three");
+        save(f->store, "a", 6, 1, "six");
         damage(f, changes[i]);
-        expect(f, "a", 1, INT64_MAX, "3:three");
-        expect(f, "b", 1, INT64_MAX, "");
-        save(f, "a", 6, 1, "six");
-        expect(f, "a", 1, 6, "6:six");
+        expect(f->store, "a", 1, INT64_MAX, "3:three");
+        expect(f->store, "b", 1, INT64_MAX, "");
+        save(f->store, "a", 6, 1, "six");
+        expect(f->store, "a", 1, 6, "6:six");
     }
     assert_true(unusable("damaged") > 5.5);
 }
@@ -97,7 +43,7 @@ static int lines_said(fixture *f, const char *id, int loads)
     FILE *log = tmpfile();
     assert_true(saved >= 0 && log != NULL && dup2(fileno(log), STDERR_FILENO) >= 0);
     for (int i = 0; i < loads; i++)
-        expect(f, id, 1, INT64_MAX, "");
+        expect(f->store, id, 1, INT64_MAX, "");
     assert_true(dup2(saved, STDERR_FILENO) >= 0);
     close(saved);
     rewind(log);
@@ -110,10 +56,10 @@ static int lines_said(fixture *f, const char *id, int loads)
 static void says_once_that_one_is_damaged(void **state)
 {
     fixture *f = *state;
-    give_events(f, "said", 9);
-    give_events(f, "too", 9);
-    save(f, "said", 6, 1, "six");
-    save(f, "too", 6, 1, "six");
+    give_events(f->store, "said", 9);
+    give_events(f->store, "too", 9);
+    save(f->store, "said", 6, 1, "six");
+    save(f->store, "too", 6, 1, "six");
     damage(f, "state = 'sjx'");
     double before = unusable("damaged");
     assert_int_equal(lines_said(f, "said", 5), 1);
@@ -129,7 +75,7 @@ static void a_service_that_may_only_append_leaves_one_and_reads_none(void **stat
     weir_snapshot found, snapshot = {"account", "a", 1, 1, "s", 1, 0, 0};
     weir_buffer bytes = WEIR_BUFFER(1000);
     int64_t count;
-    give_events(f, "a", 1);
+    give_events(f->store, "a", 1);
     fixture_execute(weir_store_connection(f->store), "SET ROLE weir_appender");
     assert_ok(weir_snapshot_save(f->store, &snapshot, 3, &error));
     assert_false(weir_snapshot_load(f->store, "account", "a", 1, 9, &bytes, &found, &error));

@@ -21,7 +21,7 @@ COMMENT ON FUNCTION weir.partitions IS 'the partitions of weir.events, and whose
 
 CREATE FUNCTION weir.lock_partitions() RETURNS void
 LANGUAGE sql SET search_path = pg_catalog, pg_temp AS $$
-    SELECT pg_advisory_xact_lock((SELECT s.store_number FROM weir.store s), hashtext('weir.partitions'))
+    SELECT pg_advisory_xact_lock(weir.store_number(), hashtext('weir.partitions'))
 $$;
 COMMENT ON FUNCTION weir.lock_partitions IS 'until the transaction ends nobody else copies or rewrites events';
 

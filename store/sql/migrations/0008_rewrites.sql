@@ -88,7 +88,7 @@ BEGIN
     event := event || rewrite.changes;
     refused := CASE WHEN 'weir' IN (split_part(old.event_type, '.', 1), split_part(event ->> 'type', '.', 1))
                     THEN 'what weir itself appended cannot be rewritten, nor become so'
-                    ELSE weir.problem(event, (SELECT s.max_event_bytes FROM weir.store s)) END;
+                    ELSE weir.problem(event, weir.max_event_bytes()) END;
     IF refused IS NOT NULL THEN
         RAISE EXCEPTION 'the rewritten event is refused: %', refused USING ERRCODE = 'WV002';
     END IF;
