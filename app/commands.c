@@ -152,6 +152,11 @@ static const weir_option projection_status_options[] = {
     {0},
 };
 
+static const weir_option relay_status_options[] = {
+    TEXT("max-lag", "N|Ns", "exit 1 beyond N events or N seconds, or when one is lost"),
+    {0},
+};
+
 static const weir_option rewrite_options[] = {
     TEXT("reason", "TEXT", "why; kept with the original"),
     TEXT("type", "EVENT", "another event type"),
@@ -348,11 +353,20 @@ const weir_command weir_commands[] = {
      NULL, relay_options, 0, 0, 0, WEIR_NEEDS_CONFIG | WEIR_NEEDS_LOG | WEIR_AS_RELAY,
      weir_verb_relay},
     {"relay status", "", "show how far the relay is",
-     "Shows every relay's cursor, how many events it is behind, who holds it, and which open\n"
-     "transactions hold readers of all events back. State: running; stopped (cleanly); lost, when\n"
-     "nothing was heard of it for 10 s and it did not stop cleanly: killed, or cut off.",
-     "  weir relay status\n", NULL, NULL, WEIR_FORMATS(1u, 1u, 0u), 0, 0,
-     WEIR_NEEDS_CONFIG | WEIR_AS_READER, weir_verb_relay_status},
+     "Shows every relay's cursor, who holds it, its lag in events and in seconds (age of the\n"
+     "oldest event not acknowledged), and which open transactions, prepared ones too, hold "
+     "readers\n"
+     "of all events back. Where the lag is:\n"
+     "  HELD BACK         committed, behind an open transaction that appended before\n"
+     "  NOT SENT          not handed to Kafka yet: the relay's own work\n"
+     "  NOT ACKNOWLEDGED  handed over: Kafka's\n"
+     "State: running; stopped (cleanly); lost, when nothing was heard of it for 10 s and it did\n"
+     "not stop cleanly: killed, or cut off.",
+     "  weir relay status\n"
+     "  weir relay status --max-lag 30s\n",
+     "1 failed, beyond --max-lag, or (with it) no relay has run yet, 2 usage or configuration",
+     relay_status_options, WEIR_FORMATS(1u, 1u, 0u), 0, 0, WEIR_NEEDS_CONFIG | WEIR_AS_READER,
+     weir_verb_relay_status},
 
     {"run", "[NAME]...", "apply events to projections",
      "Runs the projections of the configuration, or those named, until SIGTERM or SIGINT. All\n"

@@ -2,11 +2,11 @@
  *
  * Status joins three sources: the configuration (what there should be), PostgreSQL (what was
  * applied) and Kafka (how far it is). When Kafka does not answer, the rest is shown still. */
+#include "app/max_lag.h"
 #include "app/runtime.h"
 #include "app/table.h"
 #include "app/verbs.h"
 
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -48,28 +48,6 @@ bool weir_verb_projection_list(weir_session *session, weir_error *error)
     }
     weir_table_end(table);
     weir_projections_free(&projections);
-    return true;
-}
-
-/* The bound of --max-lag. */
-typedef struct bound {
-    bool given, in_seconds;
-    int64_t value;
-} bound;
-
-static bool read_bound(const weir_arguments *arguments, bound *most, weir_error *error)
-{
-    char *end;
-    const char *text = weir_arguments_text(arguments, "max-lag");
-    if (!text)
-        return true;
-    errno = 0;
-    most->given = true;
-    most->value = strtoll(text, &end, 10);
-    most->in_seconds = strcmp(end, "s") == 0;
-    if (end == text || (*end && !most->in_seconds) || errno || most->value < 0)
-        return weir_fail(error, WEIR_FATE_CONFIG,
-                         "--max-lag must be events (100) or seconds (30s), not '%s'", text);
     return true;
 }
 
@@ -115,19 +93,15 @@ static void write_status(weir_table *table, const status *at)
 }
 
 /* exceeds says on stderr why a projection is beyond the bound. */
-static bool exceeds(const status *at, const bound *most)
+static bool exceeds(const status *at, const weir_max_lag *most)
 {
-    int64_t events = at->lag.unread + at->lag.unrelayed;
     if (!most->given)
         return false;
-    if (!at->started || at->stopped)
-        fprintf(stderr, "weir: %s %s\n", at->name, at->started ? "has stopped" : "never started");
-    else if (at->measured && most->in_seconds && at->lag.seconds > (double)most->value)
-        fprintf(stderr, "weir: %s is %.3f s behind\n", at->name, at->lag.seconds);
-    else if (at->measured && !most->in_seconds && events > most->value)
-        fprintf(stderr, "weir: %s is %lld events behind\n", at->name, (long long)events);
-    else
-        return false;
+    if (at->started && !at->stopped)
+        return at->measured &&
+               weir_max_lag_exceeded(most, at->name, at->lag.unread + at->lag.unrelayed,
+                                     at->lag.seconds);
+    fprintf(stderr, "weir: %s %s\n", at->name, at->started ? "has stopped" : "never started");
     return true;
 }
 
@@ -136,7 +110,7 @@ typedef struct report {
     weir_session *session;
     weir_store *store;
     weir_table *table;
-    bound most;
+    weir_max_lag most;
     size_t beyond;    /* projections beyond the bound */
     weir_error kafka; /* the last failure to measure */
 } report;
@@ -197,7 +171,7 @@ bool weir_verb_projection_status(weir_session *session, weir_error *error)
     const weir_arguments *arguments = &session->arguments;
     report to = {.session = session};
     weir_runtime runtime = {0};
-    bool ok = read_bound(arguments, &to.most, error) &&
+    bool ok = weir_max_lag_read(arguments, &to.most, error) &&
               weir_runtime_load(&runtime, session->config, &session->stop, arguments->words,
                                 arguments->word_count, error) &&
               (to.store = weir_session_store(session, error)) != NULL &&

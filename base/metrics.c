@@ -81,10 +81,10 @@ double weir_metric_value(const weir_metric *metric)
     return atomic_load(&metric->value);
 }
 
-/* append_escaped escapes as the exposition format asks: quotes only inside label values. */
-static void append_escaped(weir_buffer *buffer, const char *text, bool label)
+/* append_part escapes as the exposition format asks: quotes only inside label values. */
+static void append_part(weir_buffer *buffer, const char *text, size_t length, bool label)
 {
-    for (; *text; text++) {
+    for (const char *end = text + length; text < end; text++) {
         if (*text == '\n')
             weir_buffer_text(buffer, "\\n");
         else if (*text == '\\' || (label && *text == '"'))
@@ -108,17 +108,37 @@ static void append_number(weir_buffer *buffer, double value)
     weir_buffer_text(buffer, text);
 }
 
+static void append_escaped(weir_buffer *buffer, const char *text)
+{
+    append_part(buffer, text, strlen(text), false);
+}
+
+/* append_names writes one label, or two: their names and their values are one text each. */
+static void append_names(weir_buffer *buffer, const char *names, const char *values)
+{
+    for (;;) {
+        size_t name = strcspn(names, ","), value = strcspn(values, WEIR_LABEL_NEXT);
+        weir_buffer_append(buffer, names, name);
+        weir_buffer_text(buffer, "=\"");
+        append_part(buffer, values, value, true);
+        weir_buffer_char(buffer, '"');
+        names += name;
+        values += value;
+        if (*names == '\0' || *values == '\0')
+            return;
+        weir_buffer_char(buffer, *names++);
+        values++;
+    }
+}
+
 /* append_labels writes {label="…",le="…"} with the parts that there are. */
 static void append_labels(weir_buffer *buffer, const weir_metric *metric, const char *le)
 {
     if (!metric->info->label && !le)
         return;
     weir_buffer_char(buffer, '{');
-    if (metric->info->label) {
-        weir_buffer_format(buffer, "%s=\"", metric->info->label);
-        append_escaped(buffer, metric->label_value, true);
-        weir_buffer_char(buffer, '"');
-    }
+    if (metric->info->label)
+        append_names(buffer, metric->info->label, metric->label_value);
     if (le)
         weir_buffer_format(buffer, "%sle=\"%s\"", metric->info->label ? "," : "", le);
     weir_buffer_char(buffer, '}');
@@ -158,7 +178,7 @@ void weir_metrics_render(weir_buffer *buffer)
         const weir_metric_info *info = metric->info;
         if (strcmp(previous, info->name) != 0) {
             weir_buffer_format(buffer, "# HELP %s ", info->name);
-            append_escaped(buffer, info->help, false);
+            append_escaped(buffer, info->help);
             weir_buffer_format(buffer, "\n# TYPE %s %s\n", info->name, kinds[info->kind]);
         }
         previous = info->name;

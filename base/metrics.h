@@ -18,10 +18,13 @@ typedef struct weir_metric_info {
     const char *name; /* "weir_relay_events_total" */
     const char *help;
     weir_metric_kind kind;
-    const char *label; /* name of its one label, or NULL */
+    const char *label; /* name of its label, or NULL; "relay,stage" names two */
 } weir_metric_info;
 
 typedef struct weir_metric weir_metric;
+
+/* Stands between the two values of a metric that has two labels. */
+#define WEIR_LABEL_NEXT "\x1f"
 
 /* weir_metrics_series returns the series of info with that label value (NULL when info has no
  * label), made on first use. info must be static: it identifies the metric. */

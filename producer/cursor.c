@@ -44,7 +44,7 @@ static void written(weir_relay *relay)
 
 static bool write_cursor(weir_relay *relay, bool clean, changes *all, bool *led, weir_error *error)
 {
-    char numbers[3][24];
+    char numbers[4][24];
     weir_param params[] = {WEIR_PARAM_TEXT(relay->name),
                            weir_param_integer(relay->epoch, numbers[0]),
                            weir_param_integer(weir_ring_cursor(relay->ring), numbers[1]),
@@ -53,9 +53,10 @@ static bool write_cursor(weir_relay *relay, bool clean, changes *all, bool *led,
                            weir_array_param(&all->topics),
                            weir_array_param(&all->partitions),
                            weir_array_param(&all->positions),
-                           weir_array_param(&all->offsets)};
+                           weir_array_param(&all->offsets),
+                           weir_param_integer(relay->read_position, numbers[3])};
     weir_result *result = weir_connection_query(weir_store_connection(relay->store), "relay_cursor",
-                                                params, 9, error);
+                                                params, 10, error);
     if (!result)
         return false;
     *led = weir_result_rows(result) == 1;

@@ -44,6 +44,7 @@ static bool wait_for_turn(weir_relay *relay, weir_error *error)
     if (!relay->standby_said)
         WEIR_INFO("relay", relay->name, "standby: another relay of this name is active");
     relay->standby_said = true;
+    weir_relay_lag_clear(relay);
     weir_relay_progress(relay);
     return weir_relay_rest(relay, STANDBY_MS, error);
 }

@@ -231,6 +231,8 @@ bool weir_relay_publish(weir_relay *relay, weir_error *error)
         return false;
     if (relay->state != WEIR_RELAY_ACTIVE)
         return true;
+    if (!weir_relay_lag_due(relay, error))
+        return false;
     if (relay->wanted[0] != '\0') {
         if (!weir_relay_ensure_topic(relay, relay->wanted, error))
             return false;

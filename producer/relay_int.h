@@ -26,10 +26,19 @@ typedef enum weir_relay_state {
     WEIR_RELAY_STATES(WEIR_RELAY_STATE_ENUM) WEIR_RELAY_STATE_COUNT
 } weir_relay_state;
 
+/* Where an event that is not acknowledged yet can be; as relay_lag.sql orders them. */
+typedef enum weir_relay_stage {
+    WEIR_RELAY_STAGE_HORIZON, /* committed, behind a transaction that is still appending */
+    WEIR_RELAY_STAGE_RELAY,   /* not handed to Kafka */
+    WEIR_RELAY_STAGE_BROKER,  /* not acknowledged */
+    WEIR_RELAY_STAGE_COUNT,
+} weir_relay_stage;
+
 /* The metrics of one relay; see meters.c. */
 typedef struct weir_relay_meters {
     weir_metric *events, *bytes, *cursor, *horizon, *in_flight, *active, *tail_reads, *skipped,
-        *errors, *ack_seconds;
+        *errors, *ack_seconds, *holder_age, *lag_measured;
+    weir_metric *lag_events[WEIR_RELAY_STAGE_COUNT], *lag_seconds[WEIR_RELAY_STAGE_COUNT];
 } weir_relay_meters;
 
 /* What weir_relay_health_get shows to other threads. */
@@ -76,6 +85,8 @@ struct weir_relay {
     int64_t unsaved_events;
     bool parts_changed;
     int64_t stopping_us, last_ack_us;
+    int64_t lag_us;      /* monotonic time of the last measurement of lag; 0: none yet */
+    bool held_back_said; /* that an open transaction holds us back */
 };
 
 /* WEIR_FAIL_AT: an armed `error` failpoint fails like a lost connection. */
@@ -114,6 +125,11 @@ WEIR_MUST_USE bool weir_relay_check_sink(weir_relay *relay, weir_error *error);
  * Losing the lead closes the store and is no error. */
 WEIR_MUST_USE bool weir_relay_save_due(weir_relay *relay, weir_error *error);
 WEIR_MUST_USE bool weir_relay_save(weir_relay *relay, bool clean, weir_error *error);
+
+/* weir_relay_lag_due measures the lag of each stage now and then; weir_relay_lag_clear shows none,
+ * for a relay that does not lead. */
+WEIR_MUST_USE bool weir_relay_lag_due(weir_relay *relay, weir_error *error);
+void weir_relay_lag_clear(weir_relay *relay);
 
 /* weir_relay_ensure_topic makes, records and looks at the topic of an aggregate type. */
 WEIR_MUST_USE bool weir_relay_ensure_topic(weir_relay *relay, const char *aggregate_type,

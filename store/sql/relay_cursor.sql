@@ -1,8 +1,8 @@
 -- relay_cursor: relay, epoch, cursor, events published since the last call, nothing is in flight,
--- then per changed partition topic, partition, position, next offset. No row: somebody else leads.
+-- then per changed partition topic, partition, position, next offset; last event handed to Kafka. No row: somebody else leads.
 WITH led AS (
     UPDATE weir.relays
-    SET position = $3::bigint, published = published + $4::bigint, clean = $5::boolean, heartbeat_at = now()
+    SET position = $3::bigint, published = published + $4::bigint, clean = $5::boolean, sent = $10::bigint, heartbeat_at = now()
     WHERE relay = $1::text AND epoch = $2::bigint
     RETURNING relay
 ), moved AS (

@@ -64,6 +64,14 @@ static void test_series_are_found_again_and_sorted(void **state)
                                   "weir_b_events_total{topic=\"b\"} 1000000000000002.5\n");
 }
 
+static void test_two_labels(void **state)
+{
+    (void)state;
+    static const weir_metric_info staged = {"weir_a_lag_events", "Lag.", WEIR_GAUGE, "relay,stage"};
+    weir_metric_set(weir_metrics_series(&staged, "ma\"in" WEIR_LABEL_NEXT "broker"), 3);
+    expect_line("weir_a_lag_events{relay=\"ma\\\"in\",stage=\"broker\"} 3\n");
+}
+
 static void test_label_values_are_escaped(void **state)
 {
     (void)state;
@@ -155,6 +163,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_nothing_renders_nothing),
         cmocka_unit_test(test_series_are_found_again_and_sorted),
+        cmocka_unit_test(test_two_labels),
         cmocka_unit_test(test_label_values_are_escaped),
         cmocka_unit_test(test_special_values),
         cmocka_unit_test(test_histogram_is_cumulative),

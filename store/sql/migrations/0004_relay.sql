@@ -14,6 +14,7 @@ CREATE TABLE weir.relays (
     relay        text PRIMARY KEY,
     epoch        bigint      NOT NULL DEFAULT 0,
     position     bigint      NOT NULL DEFAULT 0,
+    sent         bigint      NOT NULL DEFAULT 0,
     published    bigint      NOT NULL DEFAULT 0,
     clean        boolean     NOT NULL DEFAULT true,
     holder       text,
@@ -21,6 +22,7 @@ CREATE TABLE weir.relays (
     heartbeat_at timestamptz
 ) WITH (fillfactor = 50);
 COMMENT ON COLUMN weir.relays.position IS 'cursor: every event up to here is acknowledged by Kafka';
+COMMENT ON COLUMN weir.relays.sent IS 'position of the last event handed to Kafka, acknowledged or not; only to explain lag';
 COMMENT ON COLUMN weir.relays.epoch IS 'raised by whoever takes over; a cursor update of an older epoch finds no row';
 COMMENT ON COLUMN weir.relays.clean IS 'the last holder stopped with nothing in flight';
 
