@@ -114,7 +114,7 @@ static bool read_time(const weir_fields *fields, weir_field field, int64_t *time
     return fail_field(field, fields, error);
 }
 
-/* The four keys that travel as headers of their own when metadata has no others. */
+/* The keys that travel as headers of their own when metadata has no others. */
 static const struct {
     weir_field field;
     const char *key;
@@ -123,6 +123,7 @@ static const struct {
     {WEIR_FIELD_CAUSATION_ID, "causationid"},
     {WEIR_FIELD_USER_ID, "userid"},
     {WEIR_FIELD_TRACEPARENT, "traceparent"},
+    {WEIR_FIELD_TRACESTATE, "tracestate"},
 };
 
 static void build_metadata(const weir_fields *fields, weir_buffer *scratch)

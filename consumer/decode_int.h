@@ -31,6 +31,7 @@ typedef struct weir_header {
     X(CAUSATION_ID, "ce_causationid")                                                              \
     X(USER_ID, "ce_userid")                                                                        \
     X(TRACEPARENT, "traceparent")                                                                  \
+    X(TRACESTATE, "tracestate")                                                                    \
     X(METADATA, "ce_metadata")
 
 #define WEIR_FIELD_ENUM(name, text) WEIR_FIELD_##name,

@@ -1,7 +1,7 @@
 /* The headers of one event.
  *
  * Runs once per event on the relay's only thread, so numbers are written by hand, and metadata is
- * parsed only when there is some. Metadata travels as its four well-known headers when that says
+ * parsed only when there is some. Metadata travels as its five well-known headers when that says
  * all of it, and otherwise as a whole in ce_metadata too. */
 #include "producer/cloudevents_int.h"
 
@@ -58,6 +58,7 @@ static const struct {
     {"causationid", "ce_causationid"},
     {"userid", "ce_userid"},
     {"traceparent", "traceparent"},
+    {"tracestate", "tracestate"},
 };
 
 /* JSON that jansson does not read (numbers beyond its range) cannot be said in text headers. */

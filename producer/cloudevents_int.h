@@ -7,7 +7,7 @@
 
 #include "store/store.h"
 
-#define WEIR_HEADERS_MOST 19
+#define WEIR_HEADERS_MOST 20
 
 typedef struct weir_header {
     const char *name;

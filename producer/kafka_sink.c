@@ -74,9 +74,18 @@ static bool set_limits(rd_kafka_conf_t *conf, const weir_sink_options *options, 
 weir_sink *weir_sink_open(const weir_config *config, const weir_sink_options *options,
                           weir_error *error)
 {
-    static const char *const ours[] = {
-        "enable.idempotence", "true", "acks", "all", "enable.gapless.guarantee", "true",
-        "message.timeout.ms", "0",    NULL};
+    const char *compression = weir_config_text(config, "relay.compression");
+    const char *const ours[] = {"enable.idempotence",
+                                "true",
+                                "acks",
+                                "all",
+                                "enable.gapless.guarantee",
+                                "true",
+                                "message.timeout.ms",
+                                "0",
+                                strcmp(compression, "none") == 0 ? NULL : "compression.type",
+                                compression,
+                                NULL};
     char reason[512];
     weir_sink *sink = weir_calloc(1, sizeof *sink);
     sink->delivered = options->delivered;

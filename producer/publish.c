@@ -11,6 +11,7 @@
 
 #define SERVE_EVERY 128 /* events */
 #define ROOM_MS 5
+#define PACE_MS 10
 #define SHORTEST_REST_MS 1
 #define LONGEST_REST_MS 1000 /* the heartbeat is due every two seconds */
 #define KNOWN_US 3600000000  /* a broker forgets a producer after a day at the earliest */
@@ -85,8 +86,11 @@ static bool hand_over(weir_relay *relay, const weir_event *event, const weir_rel
     bool accepted = weir_sink_produce(relay->sink, &message, &full, &failed);
     *taken = accepted && !full;
     part->in_flight += *taken;
-    if (*taken)
+    if (*taken) {
+        weir_pace_spend(&relay->events_pace, 1);
+        weir_pace_spend(&relay->bytes_pace, (int64_t)bytes);
         return true;
+    }
     weir_ring_take_back(relay->ring);
     if (!accepted) {
         relay->failed_code = failed.kafka_code;
@@ -151,6 +155,16 @@ static int64_t read_limit(const weir_relay *relay)
     return limit >= batch / 4 || limit >= in_flight ? limit : 0;
 }
 
+/* paced: how many events the limits on the rate permit now. */
+static int64_t paced(weir_relay *relay)
+{
+    int64_t now = weir_clock_monotonic_us();
+    int64_t events = weir_pace_room(&relay->events_pace, now);
+    int64_t bytes = weir_pace_room(&relay->bytes_pace, now);
+    int64_t by_bytes = bytes > 0 ? bytes / (relay->mean_bytes + 1) + 1 : 0;
+    return events < by_bytes ? events : by_bytes;
+}
+
 static bool read_some(weir_relay *relay, int64_t limit, weir_error *error)
 {
     weir_read next = {
@@ -212,7 +226,10 @@ static bool read_and_rest(weir_relay *relay, weir_error *error)
     int64_t limit = read_limit(relay);
     if (limit == 0)
         return weir_relay_serve(relay, ROOM_MS, error);
-    if (!read_some(relay, limit, error))
+    int64_t most = paced(relay);
+    if (most == 0)
+        return weir_relay_rest(relay, PACE_MS, error);
+    if (!read_some(relay, most < limit ? most : limit, error))
         return false;
     if (relay->read_events == 0 && !relay->paused)
         return rest_a_while(relay, error);

@@ -30,6 +30,8 @@ weir_relay *weir_relay_new(const weir_config *config, weir_stop *stop, weir_erro
     relay->backoff = (weir_backoff){.initial_ms = BACKOFF_INITIAL_MS, .max_ms = BACKOFF_MAX_MS};
     relay->ring = weir_ring_new((size_t)weir_config_integer(config, "relay.in_flight_events"),
                                 (size_t)weir_config_integer(config, "relay.in_flight_bytes"));
+    relay->events_pace.per_second = weir_config_integer(config, "relay.max_events_per_second");
+    relay->bytes_pace.per_second = weir_config_integer(config, "relay.max_bytes_per_second");
     weir_relay_meters_open(&relay->meters, relay->name);
     return relay;
 }

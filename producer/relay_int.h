@@ -5,6 +5,7 @@
 
 #include <stdatomic.h>
 
+#include "producer/pace_int.h"
 #include "producer/producer.h"
 #include "producer/ring_int.h"
 #include "producer/sink_int.h"
@@ -80,6 +81,7 @@ struct weir_relay {
     int64_t read_events;   /* of the last read */
     int64_t mean_bytes;    /* of a message, rolling */
     int pause_ms;
+    weir_pace events_pace, bytes_pace;
 
     int64_t saved_position, saved_us; /* cursor as last written, and when */
     int64_t unsaved_events;

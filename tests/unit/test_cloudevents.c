@@ -76,19 +76,20 @@ static void test_all_headers_in_order(void **state)
 
 #define FIXED 14 /* headers that do not come from metadata */
 
-static void test_metadata_of_the_four_texts_needs_no_more(void **state)
+static void test_metadata_of_the_five_texts_needs_no_more(void **state)
 {
     (void)state;
     weir_headers headers;
     weir_event event =
         sample("{\"userid\": \"\", \"causationid\": \"b\", \"traceparent\": \"00-ab\", "
-               "\"correlationid\": \"\xc3\xa4\"}");
+               "\"correlationid\": \"\xc3\xa4\", \"tracestate\": \"v=1\"}");
     weir_headers_make(&headers, &event, &chain);
-    assert_int_equal(headers.count, FIXED + 4);
+    assert_int_equal(headers.count, FIXED + 5);
     assert_header(&headers, FIXED, "ce_correlationid", "\xc3\xa4");
     assert_header(&headers, FIXED + 1, "ce_causationid", "b");
     assert_header(&headers, FIXED + 2, "ce_userid", "");
     assert_header(&headers, FIXED + 3, "traceparent", "00-ab");
+    assert_header(&headers, FIXED + 4, "tracestate", "v=1");
     weir_headers_done(&headers);
 }
 
@@ -118,7 +119,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_all_headers_in_order),
-        cmocka_unit_test(test_metadata_of_the_four_texts_needs_no_more),
+        cmocka_unit_test(test_metadata_of_the_five_texts_needs_no_more),
         cmocka_unit_test(test_other_metadata_travels_whole),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,145 @@
+"""What a configuration may change about messages and their rate, and what it never changes."""
+
+import json
+import struct
+
+import pytest
+from checks import compare_topics, stored_events
+from harness import wait_until
+
+TRACE = {"traceparent": "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01", "tracestate": "congo=t61rcWkgMzE"}
+
+
+def things(shop, count, aggregate_type="thing", size=1):
+    with shop.connect() as connection:
+        for n in range(count):
+            event = {"type": "thing.happened", "data": {"n": n, "text": "x" * size}}
+            append = "SELECT weir.append(%s, %s, NULL, %s::jsonb)"
+            connection.execute(append, (aggregate_type, f"t{n % 7}", json.dumps([event])))
+
+
+def same(shop):
+    assert compare_topics(stored_events(shop), shop.consume(), shop.topics()) == ([], [])
+
+
+def busiest_second(times):
+    """Most messages within any second, by the clock of whoever produced them (ms)."""
+    return max(sum(start <= t < start + 1000 for t in times) for start in times)
+
+
+@pytest.mark.once
+@pytest.mark.parametrize("limit", [{"max_events_per_second": 100}, {"max_bytes_per_second": 60000}])
+def test_a_rate_is_kept(shop, limit):
+    shop.configure(relay=limit, kafka={"partitions": 2})
+    shop.weir("migrate")
+    things(shop, 250)
+    shop.weir("relay", "--once")
+    messages = shop.consume()
+    times = sorted(m.timestamp for m in messages)
+    sizes = [len(m.key) + len(m.value) + sum(len(k) + len(v) for k, v in m.headers) for m in messages]
+    rate = limit.get("max_events_per_second") or limit["max_bytes_per_second"] / (sum(sizes) / len(sizes))
+    assert busiest_second(times) <= rate * 1.2 + 5
+    assert times[-1] - times[0] >= (250 / rate - 0.5) * 1000
+    same(shop)
+
+
+def test_a_slow_relay_still_records_and_stops(shop):
+    shop.configure(relay={"max_events_per_second": 10})
+    shop.weir("migrate")
+    things(shop, 200)
+    relay = shop.start("relay")
+    beats = "SELECT position, heartbeat_at FROM weir.relays"
+    wait_until(lambda: shop.sql(beats) and 0 < shop.sql(beats)[0][0], 30, "the cursor moves")
+    first = shop.sql(beats)[0]
+    wait_until(lambda: all(a < b for a, b in zip(first, shop.sql(beats)[0])), 30, "and the heartbeat")
+    assert relay.stop() == 0
+    ((position, clean),) = shop.sql("SELECT position, clean FROM weir.relays")
+    assert position < 200 and clean
+    shop.configure(relay={"max_events_per_second": 0})
+    shop.weir("relay", "--once")
+    same(shop)
+
+
+CODECS = {"gzip": 1, "snappy": 2, "lz4": 3, "zstd": 4}
+
+
+def codecs_on_disk(shop, topic):
+    """The codec of every record batch, as the broker's log files have it."""
+    found = set()
+    for path in shop.services.directory.glob(f"**/{topic}-*/*.log"):
+        data, at = path.read_bytes(), 0
+        while at + 61 <= len(data):
+            length, magic, attributes = struct.unpack_from(">8xi4xb4xh", data, at)
+            if length <= 0:
+                break
+            assert magic == 2
+            found.add(attributes & 7)
+            at += 12 + length
+    return found
+
+
+@pytest.mark.once
+def test_compression(shop):
+    shop.weir("migrate")
+    for codec in CODECS:
+        shop.configure(relay={"compression": codec})
+        things(shop, 20, codec, size=2000)
+        shop.weir("relay", "--once")
+    things(shop, 20, "plain", size=2000)
+    shop.configure(relay={"compression": "none"})
+    shop.weir("relay", "--once")
+    same(shop)
+    assert codecs_on_disk(shop, f"{shop.prefix}.plain") == {0}
+    for codec, number in CODECS.items():
+        assert codecs_on_disk(shop, f"{shop.prefix}.{codec}") == {number}, codec
+
+
+def test_compression_is_said_once(shop):
+    """An unknown codec, and one that kafka.properties contradicts."""
+    shop.configure(relay={"compression": "brotli"})
+    refused = shop.weir("config", "check", check=False)
+    assert refused.code == 2 and "zstd" in refused.stderr
+    shop.configure(relay={"compression": "zstd"}, kafka={"properties": {"compression.codec": "lz4"}})
+    shop.weir("migrate")
+    refused = shop.weir("relay", "--once", check=False)
+    assert refused.code == 2 and "compression" in refused.stderr and "lz4" in refused.stderr
+
+
+ALL = """-- projection: all
+-- from: thing
+CREATE TABLE traces (id text PRIMARY KEY, metadata jsonb);
+
+-- on: *
+INSERT INTO traces SELECT aggregate_id, metadata FROM events;
+"""
+
+
+def test_trace_context_is_carried(shop):
+    """W3C: as headers of their own names, and back into metadata where weir consumes it."""
+    shop.projection("all", ALL)
+    shop.weir("migrate")
+    shop.append("thing", "plain", {"type": "t", "data": 1, "metadata": TRACE})
+    shop.append("thing", "more", {"type": "t", "data": 1, "metadata": {**TRACE, "tenant": 7}})
+    shop.weir("relay", "--once")
+    by_key = {m.key.decode(): m for m in shop.consume()}
+    for message in by_key.values():
+        assert {name: message.header(name) for name in TRACE} == TRACE
+    assert by_key["plain"].header("ce_metadata") is None
+    assert json.loads(by_key["more"].header("ce_metadata")) == {**TRACE, "tenant": 7}
+    shop.weir("run", "--once")
+    rows = dict(shop.sql('SELECT id, metadata FROM "all".traces'))
+    assert rows == {"plain": TRACE, "more": {**TRACE, "tenant": 7}}
+
+
+def test_the_latest_of_every_key_is_a_tombstone_or_a_state(shop):
+    """As compaction leaves it: a null value takes the key away, null bytes and not the text null."""
+    shop.configure(kafka={"topic_properties": {"cleanup.policy": "compact"}})
+    shop.weir("migrate")
+    things(shop, 14)
+    shop.append("thing", "t3", {"type": "weir.tombstone", "data": None})
+    shop.weir("relay", "--once")
+    latest = {m.key: m.value for m in sorted(shop.consume(), key=lambda m: (m.partition, m.offset))}
+    assert latest.pop(b"t3") is None
+    assert sorted(latest) == [b"t0", b"t1", b"t2", b"t4", b"t5", b"t6"]
+    assert [json.loads(latest[f"t{n}".encode()])["n"] for n in (0, 1, 2, 4, 5, 6)] == [7, 8, 9, 11, 12, 13]
+    same(shop)
