@@ -407,13 +407,23 @@ const weir_command weir_commands[] = {
      projection_status_options, WEIR_FORMATS_ALL, 0, -1, WEIR_NEEDS_CONFIG | WEIR_AS_READER,
      weir_verb_projection_status},
 
-    {"topic", "", "look at topics", "Shows which topics there are.", NULL, NULL, NULL, 0, 0, 0,
+    {"topic", "", "look at topics and make them",
+     "Shows which topic every aggregate type has, and makes topics.", NULL, NULL, NULL, 0, 0, 0,
      WEIR_NEEDS_NOTHING, NULL},
     {"topic list", "", "list the topic of every aggregate type",
-     "Lists the recorded topics and partition counts; a partition is murmur2(aggregate id) mod\n"
-     "that count.",
+     "Lists the recorded topics, partition counts and generations, and what Kafka really has. A\n"
+     "partition is murmur2(aggregate id) mod the recorded count: partitions that somebody added\n"
+     "stay unused. State: ok, missing, fewer partitions, more partitions, not permitted, unknown\n"
+     "(Kafka did not answer).",
      "  weir topic list\n", NULL, NULL, WEIR_FORMATS_ALL, 0, 0, WEIR_NEEDS_CONFIG | WEIR_AS_READER,
      weir_verb_topic_list},
+    {"topic create", "TYPE...", "make the topics of aggregate types ahead of their first event",
+     "Makes each topic by kafka.* and topics.TYPE.* and records it, as the relay would at the "
+     "first\n"
+     "event; for clusters on which the relay itself may not. What exists already, or is recorded,\n"
+     "is taken as it is.",
+     "  weir topic create order user\n", NULL, NULL, WEIR_FORMATS_ALL, 1, -1,
+     WEIR_NEEDS_CONFIG | WEIR_AS_RELAY, weir_verb_topic_create},
 
     {"schema", "", "look at schema evolution",
      "Lists the links that bring old events to the latest form of their type, or tries them.", NULL,

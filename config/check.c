@@ -28,21 +28,50 @@ static bool check_schema(const weir_config *config, weir_error *error)
     return true;
 }
 
-static bool check_topic_format(const weir_config *config, weir_error *error)
+/* is_format: what a topic is made of, and placeholders. */
+static bool is_format(const char *format)
 {
-    const char *format = weir_config_text(config, "kafka.topic_format");
-    if (!strstr(format, "{aggregate_type}"))
-        return refuse(config, "kafka.topic_format", "must contain {aggregate_type}", error);
     for (const char *at = format; *at;) {
         size_t plain = strspn(at, TOPIC_CHARACTERS);
         size_t place = strncmp(at, "{prefix}", 8) == 0            ? 8
                        : strncmp(at, "{aggregate_type}", 16) == 0 ? 16
                                                                   : 0;
         if (plain + place == 0)
-            return refuse(config, "kafka.topic_format",
-                          "may have letters, digits, '.', '_', '-', {prefix} and {aggregate_type}",
-                          error);
+            return false;
         at += plain ? plain : place;
+    }
+    return *format;
+}
+
+#define FORMAT "may have letters, digits, '.', '_', '-', {prefix} and {aggregate_type}"
+
+static bool check_topic_format(const weir_config *config, weir_error *error)
+{
+    const char *format = weir_config_text(config, "kafka.topic_format");
+    if (!strstr(format, "{aggregate_type}"))
+        return refuse(config, "kafka.topic_format", "must contain {aggregate_type}", error);
+    return is_format(format) || refuse(config, "kafka.topic_format", FORMAT, error);
+}
+
+/* check_topics: each name one that Kafka takes, and no two the same. */
+static bool check_topics(const weir_config *config, weir_error *error)
+{
+    const char *type, *other;
+    for (size_t i = 0; (type = weir_config_topic_type(config, i)); i++) {
+        const char *name = weir_config_topic_text(config, type, "name");
+        if (!name)
+            continue;
+        if (!is_format(name))
+            return weir_fail(error, WEIR_FATE_CONFIG, "topics.%s.name " FORMAT ", not '%s'", type,
+                             name);
+        for (size_t o = 0; o < i && (other = weir_config_topic_type(config, o)); o++) {
+            const char *its = weir_config_topic_text(config, other, "name");
+            if (its && strcmp(its, name) == 0 && !strstr(name, "{aggregate_type}"))
+                return weir_fail(error, WEIR_FATE_CONFIG,
+                                 "topics.%s.name and topics.%s.name are both '%s': each aggregate "
+                                 "type needs a topic of its own",
+                                 other, type, name);
+        }
     }
     return true;
 }
@@ -122,5 +151,6 @@ bool weir_config_check(const weir_config *config, weir_error *error)
 {
     return check_schema(config, error) && check_names(config, error) &&
            check_brokers(config, error) && check_prefix(config, error) &&
-           check_topic_format(config, error) && check_listen(config, error);
+           check_topic_format(config, error) && check_topics(config, error) &&
+           check_listen(config, error);
 }

@@ -13,15 +13,29 @@
 
 #define DEFAULT_FILE "weir.yaml"
 
-weir_overlay *weir_config_overlay(weir_config *config, const char *name, bool from_environment)
+const char *const weir_overlay_sections[] = {WEIR_SUBSCRIPTIONS, WEIR_TOPICS, NULL};
+
+const char *weir_overlay_section(const char *name, char end)
+{
+    for (const char *const *section = weir_overlay_sections; *section; section++) {
+        size_t length = strlen(*section);
+        if (strncmp(name, *section, length) == 0 && name[length] == end)
+            return *section;
+    }
+    return NULL;
+}
+
+weir_overlay *weir_config_overlay(weir_config *config, const char *section, const char *name,
+                                  bool from_environment)
 {
     for (size_t i = 0; i < config->overlay_count; i++)
         if (config->overlays[i].from_environment == from_environment &&
-            strcmp(config->overlays[i].name, name) == 0)
+            config->overlays[i].section == section && strcmp(config->overlays[i].name, name) == 0)
             return &config->overlays[i];
     config->overlays =
         weir_realloc(config->overlays, (config->overlay_count + 1) * sizeof *config->overlays);
     weir_overlay *overlay = &config->overlays[config->overlay_count++];
+    overlay->section = section;
     overlay->name = weir_strdup(name);
     overlay->from_environment = from_environment;
     overlay->values = weir_calloc(weir_setting_count(), sizeof *overlay->values);
@@ -39,24 +53,27 @@ static void set_defaults(weir_config *config)
 }
 
 /* The environment writes a name in upper case, with _ for what is neither letter nor digit. */
-static bool is_of(const weir_overlay *overlay, const char *subscription)
+static bool is_of(const weir_overlay *overlay, const char *section, const char *name)
 {
+    if (strcmp(overlay->section, section) != 0)
+        return false;
     if (!overlay->from_environment)
-        return strcmp(overlay->name, subscription) == 0;
+        return strcmp(overlay->name, name) == 0;
     const char *folded = overlay->name;
-    for (; *subscription && *folded; subscription++, folded++) {
-        unsigned char c = (unsigned char)*subscription;
+    for (; *name && *folded; name++, folded++) {
+        unsigned char c = (unsigned char)*name;
         if (*folded != (isalnum(c) ? toupper(c) : '_'))
             return false;
     }
-    return *subscription == *folded;
+    return *name == *folded;
 }
 
-/* yield_environment clears what the environment set for a subscription: the command line wins. */
-static void yield_environment(weir_config *config, const char *subscription, size_t index)
+/* yield_environment clears what the environment set for a name: the command line wins. */
+static void yield_environment(weir_config *config, const char *section, const char *name,
+                              size_t index)
 {
     for (size_t i = 0; i < config->overlay_count; i++)
-        if (config->overlays[i].from_environment && is_of(&config->overlays[i], subscription))
+        if (config->overlays[i].from_environment && is_of(&config->overlays[i], section, name))
             weir_value_clear(&config->overlays[i].values[index]);
 }
 
@@ -70,18 +87,18 @@ static bool unknown_override(const char *name, weir_error *error)
 }
 
 /* "subscriptions.user_list.batch_events" names an overlay, everything else a setting. */
-static bool override_subscription(weir_config *config, const char *name, const char *value,
-                                  weir_error *error)
+static bool override_overlay(weir_config *config, const char *section, const char *name,
+                             const char *value, weir_error *error)
 {
-    const char *owner_name = name + strlen("subscriptions."), *key = strrchr(name, '.');
-    char *table_name = weir_format(WEIR_SUBSCRIPTION_PREFIX "%s", key + 1);
+    const char *owner_name = name + strlen(section) + 1, *key = strrchr(name, '.');
+    char *table_name = weir_format("%s.*.%s", section, key + 1);
     size_t index = weir_setting_find(table_name);
     free(table_name);
     if (index == SIZE_MAX || key <= owner_name)
         return unknown_override(name, error);
     char *owner = weir_strndup(owner_name, (size_t)(key - owner_name));
-    weir_overlay *overlay = weir_config_overlay(config, owner, false);
-    yield_environment(config, owner, index);
+    weir_overlay *overlay = weir_config_overlay(config, section, owner, false);
+    yield_environment(config, section, owner, index);
     free(owner);
     return weir_value_assign(&overlay->values[index], &weir_settings[index], value, "--set",
                              "--set", error);
@@ -89,8 +106,9 @@ static bool override_subscription(weir_config *config, const char *name, const c
 
 static bool override(weir_config *config, const char *name, const char *value, weir_error *error)
 {
-    if (strncmp(name, "subscriptions.", strlen("subscriptions.")) == 0)
-        return override_subscription(config, name, value, error);
+    const char *section = weir_overlay_section(name, '.');
+    if (section)
+        return override_overlay(config, section, name, value, error);
     size_t index = weir_setting_find(name);
     if (index == SIZE_MAX)
         return unknown_override(name, error);
@@ -208,37 +226,82 @@ const char *weir_config_item_key(const weir_config *config, const char *name, si
     return config->values[index_of(name, 1u << WEIR_SETTING_MAP)].keys[index];
 }
 
-int64_t weir_config_subscription_integer(const weir_config *config, const char *subscription,
-                                         const char *key)
+/* of_name is a setting of one name in a section: the environment's, the file's, else the default.
+ */
+static const weir_value *of_name(const weir_config *config, const char *section, const char *owner,
+                                 const char *key, unsigned types)
 {
     char name[128];
-    snprintf(name, sizeof name, WEIR_SUBSCRIPTION_PREFIX "%s", key);
-    size_t index = index_of(name, INTEGERS);
+    snprintf(name, sizeof name, "%s.*.%s", section, key);
+    size_t index = index_of(name, types);
     const weir_value *value = &config->values[index];
     for (int environment = 0; environment <= 1; environment++)
         for (size_t i = 0; i < config->overlay_count; i++) {
             const weir_overlay *overlay = &config->overlays[i];
-            if (overlay->from_environment == environment && is_of(overlay, subscription) &&
+            if (overlay->from_environment == environment && is_of(overlay, section, owner) &&
                 overlay->values[index].source)
                 value = &overlay->values[index];
         }
-    return value->integer;
+    return value;
+}
+
+int64_t weir_config_subscription_integer(const weir_config *config, const char *subscription,
+                                         const char *key)
+{
+    return of_name(config, WEIR_SUBSCRIPTIONS, subscription, key, INTEGERS)->integer;
+}
+
+static const char *written_name(const weir_config *config, const char *section, size_t index)
+{
+    for (size_t i = 0; i < config->overlay_count; i++)
+        if (!config->overlays[i].from_environment &&
+            strcmp(config->overlays[i].section, section) == 0 && index-- == 0)
+            return config->overlays[i].name;
+    return NULL;
+}
+
+const char *weir_config_subscription_name(const weir_config *config, size_t index)
+{
+    return written_name(config, WEIR_SUBSCRIPTIONS, index);
 }
 
 size_t weir_config_subscriptions(const weir_config *config)
 {
     size_t count = 0;
-    for (size_t i = 0; i < config->overlay_count; i++)
-        count += !config->overlays[i].from_environment;
+    while (weir_config_subscription_name(config, count))
+        count++;
     return count;
 }
 
-const char *weir_config_subscription_name(const weir_config *config, size_t index)
+const char *weir_config_topic_type(const weir_config *config, size_t index)
 {
-    for (size_t i = 0; i < config->overlay_count; i++)
-        if (!config->overlays[i].from_environment && index-- == 0)
-            return config->overlays[i].name;
-    return NULL;
+    return written_name(config, WEIR_TOPICS, index);
+}
+
+const char *weir_config_topic_text(const weir_config *config, const char *aggregate_type,
+                                   const char *key)
+{
+    return of_name(config, WEIR_TOPICS, aggregate_type, key, TEXTS)->text;
+}
+
+int64_t weir_config_topic_integer(const weir_config *config, const char *aggregate_type,
+                                  const char *key, int64_t otherwise)
+{
+    const weir_value *value = of_name(config, WEIR_TOPICS, aggregate_type, key, INTEGERS);
+    return value->source ? value->integer : otherwise;
+}
+
+size_t weir_config_topic_properties(const weir_config *config, const char *aggregate_type)
+{
+    return of_name(config, WEIR_TOPICS, aggregate_type, "properties", MANY)->count;
+}
+
+const char *weir_config_topic_property(const weir_config *config, const char *aggregate_type,
+                                       size_t index, const char **key)
+{
+    const weir_value *value = of_name(config, WEIR_TOPICS, aggregate_type, "properties", MANY);
+    *key = value->keys[index];
+    return value->items[index];
 }
 
 const char *weir_config_source(const weir_config *config, const char *name)

@@ -17,7 +17,8 @@ typedef enum weir_setting_type {
     WEIR_SETTING_INTEGER,
     WEIR_SETTING_CHOICE, /* one of `choices`, separated by | */
     WEIR_SETTING_LIST,   /* of texts */
-    WEIR_SETTING_MAP,    /* of texts to texts: kafka.properties, kafka.topic_properties */
+    WEIR_SETTING_MAP,    /* of texts to texts: kafka.properties, kafka.topic_properties,
+                            topics.*.properties */
 } weir_setting_type;
 
 /* One row of the settings table: parser, environment names, `config show` and the reference page
@@ -61,6 +62,17 @@ int64_t weir_config_subscription_integer(const weir_config *config, const char *
 /* Names under `subscriptions:`, so that one that no projection answers to can be refused. */
 size_t weir_config_subscriptions(const weir_config *config);
 const char *weir_config_subscription_name(const weir_config *config, size_t index);
+
+/* Settings of an aggregate type's topic: "topics.<aggregate type>.<key>". A text that is not set is
+ * NULL. weir_config_topic_type is the index-th type that is written there, NULL behind the last. */
+const char *weir_config_topic_type(const weir_config *config, size_t index);
+const char *weir_config_topic_text(const weir_config *config, const char *aggregate_type,
+                                   const char *key);
+int64_t weir_config_topic_integer(const weir_config *config, const char *aggregate_type,
+                                  const char *key, int64_t otherwise);
+size_t weir_config_topic_properties(const weir_config *config, const char *aggregate_type);
+const char *weir_config_topic_property(const weir_config *config, const char *aggregate_type,
+                                       size_t index, const char **key);
 
 /* weir_config_source says where a value came from: "default", "weir.yaml:3", "WEIR_KAFKA_BROKERS".
  */

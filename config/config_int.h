@@ -4,7 +4,10 @@
 
 #include "config/config.h"
 
-#define WEIR_SUBSCRIPTION_PREFIX "subscriptions.*."
+#define WEIR_SUBSCRIPTIONS "subscriptions"
+#define WEIR_TOPICS "topics"
+#define WEIR_SUBSCRIPTION_PREFIX WEIR_SUBSCRIPTIONS ".*."
+#define WEIR_TOPIC_PREFIX WEIR_TOPICS ".*."
 
 /* The value of one setting. Unset: source is NULL. */
 typedef struct weir_value {
@@ -16,9 +19,11 @@ typedef struct weir_value {
     char *source;
 } weir_value;
 
-/* The settings of one subscription. The name is as written in the file, or, from the environment,
- * as it stands there: upper case, with _ for what is neither letter nor digit. */
+/* The settings of one subscription, or of one aggregate type's topic. The name is as written in the
+ * file, or, from the environment, as it stands there: upper case, with _ for what is neither letter
+ * nor digit. */
 typedef struct weir_overlay {
+    const char *section; /* of weir_overlay_sections */
     char *name;
     bool from_environment;
     weir_value *values; /* by setting, as in weir_config */
@@ -47,8 +52,17 @@ WEIR_MUST_USE bool weir_value_assign(weir_value *value, const weir_setting *sett
 void weir_value_add(weir_value *value, const char *key, const char *item, const char *source);
 void weir_value_clear(weir_value *value);
 
-/* weir_config_overlay finds or makes the overlay of a subscription. */
-weir_overlay *weir_config_overlay(weir_config *config, const char *name, bool from_environment);
+/* The sections whose keys are names, each with settings of its own; ends with NULL. */
+extern const char *const weir_overlay_sections[];
+
+/* weir_overlay_section finds the section that name is, followed by the character end; NULL: none.
+ */
+const char *weir_overlay_section(const char *name, char end);
+
+/* weir_config_overlay finds or makes the overlay of a name in a section of
+ * weir_overlay_sections. */
+weir_overlay *weir_config_overlay(weir_config *config, const char *section, const char *name,
+                                  bool from_environment);
 
 /* weir_sections_load reads the file into config. */
 WEIR_MUST_USE bool weir_sections_load(weir_config *config, const char *path, weir_error *error);

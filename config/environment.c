@@ -10,7 +10,6 @@
 #include "config/config_int.h"
 
 #define NAME_SIZE 128
-#define SUBSCRIPTIONS "WEIR_SUBSCRIPTIONS_"
 
 /* Ours, but no settings. */
 static const char *const others[] = {"WEIR_CONFIG", "WEIR_FAILPOINT", "WEIR_BIN", "WEIR_WRAPPER"};
@@ -38,22 +37,46 @@ static bool is_other(const char *variable)
     return strncmp(variable, "WEIR_TEST_", 10) == 0;
 }
 
+/* named_section is the section of names that the variable is of, and *head the length of what
+ * stands before the name: WEIR_SUBSCRIPTIONS_. NULL: it is of another. */
+static const char *named_section(const char *variable, size_t *head)
+{
+    for (const char *const *section = weir_overlay_sections; *section; section++) {
+        char begin[NAME_SIZE], folded[NAME_SIZE];
+        snprintf(begin, sizeof begin, "weir.%s.", *section);
+        fold(begin, folded, sizeof folded);
+        *head = strlen(folded);
+        if (strncmp(variable, folded, *head) == 0)
+            return *section;
+    }
+    return NULL;
+}
+
+/* key_of is the key of a setting of a section's names: "batch_ms" of "subscriptions.*.batch_ms". */
+static const char *key_of(const weir_setting *setting, const char *section)
+{
+    size_t length = strlen(section);
+    return strncmp(setting->name, section, length) == 0 &&
+                   strncmp(setting->name + length, ".*.", 3) == 0
+               ? setting->name + length + 3
+               : NULL;
+}
+
 /* WEIR_SUBSCRIPTIONS_<NAME>_<KEY>: the key is what it ends with. */
-static bool set_overlay(weir_config *config, const char *variable, const char *value, bool *known,
-                        weir_error *error)
+static bool set_overlay(weir_config *config, const char *section, size_t head, const char *variable,
+                        const char *value, bool *known, weir_error *error)
 {
     for (size_t i = 0; weir_settings[i].name; i++) {
         char key[NAME_SIZE], name[NAME_SIZE];
-        if (strncmp(weir_settings[i].name, WEIR_SUBSCRIPTION_PREFIX,
-                    strlen(WEIR_SUBSCRIPTION_PREFIX)) != 0)
+        if (!key_of(&weir_settings[i], section))
             continue;
         key[0] = '_';
-        fold(weir_settings[i].name + strlen(WEIR_SUBSCRIPTION_PREFIX), key + 1, sizeof key - 1);
-        size_t whole = strlen(variable), suffix = strlen(key), prefix = strlen(SUBSCRIPTIONS);
-        if (whole <= prefix + suffix || strcmp(variable + whole - suffix, key) != 0)
+        fold(key_of(&weir_settings[i], section), key + 1, sizeof key - 1);
+        size_t whole = strlen(variable), suffix = strlen(key);
+        if (whole <= head + suffix || strcmp(variable + whole - suffix, key) != 0)
             continue;
-        snprintf(name, sizeof name, "%.*s", (int)(whole - suffix - prefix), variable + prefix);
-        weir_overlay *overlay = weir_config_overlay(config, name, true);
+        snprintf(name, sizeof name, "%.*s", (int)(whole - suffix - head), variable + head);
+        weir_overlay *overlay = weir_config_overlay(config, section, name, true);
         *known = true;
         return weir_value_assign(&overlay->values[i], &weir_settings[i], value, variable, variable,
                                  error);
@@ -80,24 +103,24 @@ static bool set_setting(weir_config *config, const char *variable, const char *v
 
 /* suggest_key tries every tail of the variable as a mistyped key of a subscription, and writes what
  * would have been meant to name; false: nothing near. */
-static bool suggest_key(const char *variable, char name[NAME_SIZE])
+static bool suggest_key(const char *section, size_t head, const char *variable,
+                        char name[NAME_SIZE])
 {
     size_t least = SIZE_MAX;
     for (size_t i = 0; weir_settings[i].name; i++) {
         char key[NAME_SIZE];
-        if (strncmp(weir_settings[i].name, WEIR_SUBSCRIPTION_PREFIX,
-                    strlen(WEIR_SUBSCRIPTION_PREFIX)) != 0)
+        if (!key_of(&weir_settings[i], section))
             continue;
-        fold(weir_settings[i].name + strlen(WEIR_SUBSCRIPTION_PREFIX), key, sizeof key);
-        const char *tail = variable + strlen(SUBSCRIPTIONS);
+        fold(key_of(&weir_settings[i], section), key, sizeof key);
+        const char *tail = variable + head;
         while ((tail = strchr(tail, '_'))) {
             weir_suggestion near = {.word = ++tail};
             weir_suggest_offer(&near, key);
             if (!near.best || near.distance >= least)
                 continue;
             least = near.distance;
-            int head = tail - variable < 80 ? (int)(tail - variable) : 80;
-            snprintf(name, NAME_SIZE, "%.*s%.40s", head, variable, key);
+            int begin = tail - variable < 80 ? (int)(tail - variable) : 80;
+            snprintf(name, NAME_SIZE, "%.*s%.40s", begin, variable, key);
         }
     }
     return least != SIZE_MAX;
@@ -121,11 +144,11 @@ static bool apply(weir_config *config, const char *variable, const char *value, 
     char(*names)[NAME_SIZE] = weir_calloc(count, sizeof *names);
     weir_suggestion near = {.word = variable};
     bool known = false;
-    bool ok = strncmp(variable, SUBSCRIPTIONS, strlen(SUBSCRIPTIONS)) == 0
-                  ? set_overlay(config, variable, value, &known, error)
-                  : set_setting(config, variable, value, &known, &near, names, error);
-    if (ok && !known && strncmp(variable, SUBSCRIPTIONS, strlen(SUBSCRIPTIONS)) == 0 &&
-        suggest_key(variable, names[0]))
+    size_t head;
+    const char *section = named_section(variable, &head);
+    bool ok = section ? set_overlay(config, section, head, variable, value, &known, error)
+                      : set_setting(config, variable, value, &known, &near, names, error);
+    if (ok && !known && section && suggest_key(section, head, variable, names[0]))
         near.best = names[0];
     if (ok && !known && in_known_section(variable))
         ok = weir_fail(error, WEIR_FATE_CONFIG, "the environment's %s names no setting%s%s%s",

@@ -7,7 +7,8 @@
 #include "config/config_int.h"
 #include "config/yaml.h"
 
-/* Where settings of a section go: "kafka." into the config, "subscriptions.*." into an overlay. */
+/* Where settings of a section go: "kafka." into the config, "subscriptions.*." and "topics.*." into
+ * overlays. */
 typedef struct section {
     weir_config *config;
     const char *path;
@@ -113,14 +114,17 @@ static bool set_key(void *context, weir_yaml *yaml, const weir_yaml_node *key,
     return assign_scalar(yaml, in, &in->values[index], setting, value, error);
 }
 
-static bool set_subscription(void *context, weir_yaml *yaml, const weir_yaml_node *key,
-                             const weir_yaml_node *value, weir_error *error)
+static bool set_name(void *context, weir_yaml *yaml, const weir_yaml_node *key,
+                     const weir_yaml_node *value, weir_error *error)
 {
     section in = *(const section *)context;
-    weir_overlay *overlay = weir_config_overlay(in.config, weir_yaml_text(key), false);
+    const char *owner = weir_overlay_section(in.name, '\0');
+    weir_overlay *overlay = weir_config_overlay(in.config, owner, weir_yaml_text(key), false);
     if (weir_yaml_is_empty(value))
         return true;
-    in.prefix = WEIR_SUBSCRIPTION_PREFIX;
+    char prefix[64];
+    snprintf(prefix, sizeof prefix, "%s.*.", owner);
+    in.prefix = prefix;
     in.name = overlay->name;
     in.values = overlay->values;
     return weir_yaml_expect(yaml, value, WEIR_YAML_MAPPING, overlay->name, error) &&
@@ -159,8 +163,8 @@ static bool set_section(void *context, weir_yaml *yaml, const weir_yaml_node *ke
         return false;
     in.prefix = prefix;
     in.name = name;
-    bool overlays = strcmp(name, "subscriptions") == 0;
-    return weir_yaml_pairs(yaml, value, overlays ? set_subscription : set_key, &in, error);
+    bool overlays = weir_overlay_section(name, '\0') != NULL;
+    return weir_yaml_pairs(yaml, value, overlays ? set_name : set_key, &in, error);
 }
 
 bool weir_sections_load(weir_config *config, const char *path, weir_error *error)

@@ -52,6 +52,14 @@ const weir_setting weir_settings[] = {
             "replication factor of a topic that it creates"),
     MAP("kafka.topic_properties", false, "topic properties of a topic that the relay creates"),
     MAP("kafka.properties", true, "librdkafka properties for every client: TLS, SASL, tuning"),
+    TEXT("topics.*.name", NULL,
+         "topic of this aggregate type, instead of kafka.topic_format; may contain {prefix} and "
+         "{aggregate_type}"),
+    INTEGER("topics.*.partitions", NULL, 1, 10000, "", "instead of kafka.partitions"),
+    INTEGER("topics.*.replication", NULL, 1, 32767, "", "instead of kafka.replication"),
+    MAP("topics.*.properties", false,
+        "topic properties of this aggregate type's topic: cleanup.policy, retention.ms, …; each "
+        "goes before the same one of kafka.topic_properties"),
     TEXT("relay.name", "main", "relays of one name take turns; one is active"),
     CHOICE("relay.delivery", "at_least_once", "at_least_once",
            "at_least_once: idempotent producer, acks=all; duplicates only of what was in flight "

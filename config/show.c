@@ -56,10 +56,15 @@ static void show_value(weir_buffer *out, const weir_setting *setting, const weir
     weir_buffer_format(out, "  # %s\n", value->source ? value->source : "default");
 }
 
-static void show_overlays(const weir_config *config, weir_buffer *out)
+static void show_overlays(const weir_config *config, const char *section, weir_buffer *out)
 {
-    weir_buffer_text(out, config->overlay_count ? "subscriptions:\n" : "");
+    bool begun = false;
     for (size_t o = 0; o < config->overlay_count; o++) {
+        if (config->overlays[o].section != section)
+            continue;
+        if (!begun)
+            weir_buffer_format(out, "%s:\n", section);
+        begun = true;
         weir_buffer_text(out, "  ");
         weir_buffer_json(out, config->overlays[o].name, strlen(config->overlays[o].name));
         weir_buffer_text(out, ":\n");
@@ -83,7 +88,8 @@ void weir_config_show(const weir_config *config, weir_buffer *buffer)
         }
         show_value(buffer, &weir_settings[i], &config->values[i], "  ");
     }
-    show_overlays(config, buffer);
+    for (const char *const *name = weir_overlay_sections; *name; name++)
+        show_overlays(config, *name, buffer);
 }
 
 static const char *type_name(const weir_setting *setting)
@@ -123,7 +129,9 @@ void weir_config_reference(weir_buffer *buffer)
         "overridden by `WEIR_SECTION_KEY`, and that by `--set section.key=value`. Settings of "
         "one\nsubscription stand under its name: `subscriptions: { user_list: { batch_events: 500 "
         "} }`, "
-        "or\n`WEIR_SUBSCRIPTIONS_USER_LIST_BATCH_EVENTS`.\n\n"
+        "or\n`WEIR_SUBSCRIPTIONS_USER_LIST_BATCH_EVENTS`; those of one aggregate type's topic "
+        "under the "
+        "type: `topics: { order: {\npartitions: 12 } }`.\n\n"
         "`weir config show` prints what is in force and where it came from; `weir config check` "
         "refuses what is wrong. This page\nis `weir config reference`.\n\n"
         "| setting | type | default | what it does |\n|---|---|---|---|\n");

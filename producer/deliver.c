@@ -141,6 +141,10 @@ bool weir_relay_check_sink(weir_relay *relay, weir_error *error)
         return true;
     if (relay->failed_code != 0)
         weir_sink_refusal(relay->failed_code, &failed);
+    if (failed.fate == WEIR_FATE_CONFIG && relay->failed_code == 0) {
+        *error = failed;
+        return false;
+    }
     if (failed.fate == WEIR_FATE_CONFIG || (failed.fate == WEIR_FATE_POISON && relay->single))
         return refuse(relay, error);
     /* A refusal is of a whole request; one message a request will show which it was. */

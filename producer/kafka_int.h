@@ -13,8 +13,12 @@ rd_kafka_conf_t *weir_relay_client_conf(const weir_config *config, const char *c
 WEIR_MUST_USE bool weir_relay_client_set(rd_kafka_conf_t *conf, const char *const *pairs,
                                          weir_error *error);
 
-/* weir_sink_client is the producer inside a sink, for the Admin API. */
-struct weir_sink;
-rd_kafka_t *weir_sink_client(struct weir_sink *sink);
+/* weir_tail_reader_client is the client inside a tail reader, for the Admin API. */
+struct weir_tail_reader;
+rd_kafka_t *weir_tail_reader_client(struct weir_tail_reader *reader, weir_stop **stop);
+
+/* weir_kafka_refuse_topic is weir_kafka_fail with what to do about it, if that is known. */
+bool weir_kafka_refuse_topic(rd_kafka_resp_err_t code, const char *verb, const char *topic,
+                             weir_error *error);
 
 #endif

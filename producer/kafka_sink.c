@@ -123,11 +123,6 @@ void weir_sink_close(weir_sink *sink)
     free(sink);
 }
 
-rd_kafka_t *weir_sink_client(weir_sink *sink)
-{
-    return sink->client;
-}
-
 static handle *find_handle(weir_sink *sink, const char *name)
 {
     handle *entry = sink->latest;
@@ -193,12 +188,28 @@ void weir_sink_poll(weir_sink *sink, int ms)
     rd_kafka_poll(sink->client, ms);
 }
 
+/* advise adds what to do about an error of writing, if that is known. */
+static bool advise(weir_error *error)
+{
+    size_t length = strlen(error->message);
+    const char *rights = error->kafka_code == RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED
+                             ? "Write on the topic"
+                         : error->kafka_code == RD_KAFKA_RESP_ERR_CLUSTER_AUTHORIZATION_FAILED
+                             ? "Write on the topics, or before Kafka 2.8 IdempotentWrite on the "
+                               "cluster"
+                             : NULL;
+    if (rights)
+        snprintf(error->message + length, sizeof error->message - length,
+                 ". Permit the relay's principal %s", rights);
+    return false;
+}
+
 bool weir_sink_check(weir_sink *sink, weir_error *error)
 {
     char reason[512];
     rd_kafka_resp_err_t code = rd_kafka_fatal_error(sink->client, reason, sizeof reason);
     return code == RD_KAFKA_RESP_ERR_NO_ERROR ||
-           weir_kafka_fail(error, code, "the producer has failed (%s)", reason);
+           weir_kafka_fail(error, code, "the producer has failed (%s)", reason) || advise(error);
 }
 
 bool weir_sink_cut_off(const weir_sink *sink)
@@ -218,7 +229,8 @@ bool weir_sink_probe(weir_sink *sink, int ms)
 
 bool weir_sink_refusal(int kafka_code, weir_error *error)
 {
-    return weir_kafka_fail(error, (rd_kafka_resp_err_t)kafka_code, "Kafka refused it");
+    weir_kafka_fail(error, (rd_kafka_resp_err_t)kafka_code, "Kafka refused it");
+    return advise(error);
 }
 
 int32_t weir_sink_partition(const char *key, size_t length, int count)

@@ -101,13 +101,44 @@ bool weir_tail_reader_look(weir_tail_reader *reader, weir_error *error)
            weir_kafka_fail(error, code, "asking Kafka for its topics");
 }
 
-int weir_tail_reader_count(const weir_tail_reader *reader, const char *topic)
+rd_kafka_t *weir_tail_reader_client(weir_tail_reader *reader, weir_stop **stop)
+{
+    *stop = reader->stop;
+    return reader->client;
+}
+
+/* ask_for asks for one topic by name: one that may not be seen is missing in the list of all. This
+ * client never creates a topic by asking. */
+static rd_kafka_resp_err_t ask_for(weir_tail_reader *reader, const char *name)
+{
+    const struct rd_kafka_metadata *metadata;
+    rd_kafka_topic_t *topic = rd_kafka_topic_new(reader->client, name, NULL);
+    if (!topic)
+        return rd_kafka_last_error();
+    rd_kafka_resp_err_t code = rd_kafka_metadata(reader->client, 0, topic, &metadata, ANSWER_MS);
+    if (code == RD_KAFKA_RESP_ERR_NO_ERROR) {
+        code = metadata->topic_cnt == 1 ? metadata->topics[0].err : RD_KAFKA_RESP_ERR__FAIL;
+        rd_kafka_metadata_destroy(metadata);
+    }
+    rd_kafka_topic_destroy(topic);
+    return code;
+}
+
+bool weir_tail_reader_count(weir_tail_reader *reader, const char *topic, int *count,
+                            weir_error *error)
 {
     const struct rd_kafka_metadata *metadata = reader->metadata;
+    *count = 0;
     for (int i = 0; i < metadata->topic_cnt; i++)
         if (strcmp(metadata->topics[i].topic, topic) == 0)
-            return metadata->topics[i].partition_cnt;
-    return 0;
+            *count = metadata->topics[i].partition_cnt;
+    if (*count > 0)
+        return true;
+    rd_kafka_resp_err_t code = ask_for(reader, topic);
+    return code == RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART ||
+           code == RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC ||
+           weir_kafka_refuse_topic(code ? code : RD_KAFKA_RESP_ERR_LEADER_NOT_AVAILABLE,
+                                   "looking for", topic, error);
 }
 
 /* look_at_ends asks for every partition's first offset and end. *moved: an end is another than
@@ -124,8 +155,7 @@ static bool look_at_ends(weir_tail_reader *reader, weir_tail *tails, size_t coun
             rd_kafka_query_watermark_offsets(reader->client, tails[i].topic, tails[i].partition,
                                              &tails[i].low, &tails[i].high, ANSWER_MS);
         if (code != RD_KAFKA_RESP_ERR_NO_ERROR)
-            return weir_kafka_fail(error, code, "asking for the end of topic %s, partition %d",
-                                   tails[i].topic, tails[i].partition);
+            return weir_kafka_refuse_topic(code, "asking for the ends of", tails[i].topic, error);
         *moved = *moved || tails[i].high != before;
     }
     return true;
@@ -223,7 +253,11 @@ static bool take_message(weir_tail_round *round, rd_kafka_message_t *message, bo
     if (*progress)
         return !round->reading[round->latest] || take_record(round, tail, message, error);
     weir_error said = {0};
-    weir_kafka_fail(&said, message->err, "reading the ends of the topics");
+    if (message->rkt)
+        weir_kafka_refuse_topic(message->err, "reading the end of",
+                                rd_kafka_topic_name(message->rkt), &said);
+    else
+        weir_kafka_fail(&said, message->err, "reading the ends of the topics");
     bool gone = message->err == RD_KAFKA_RESP_ERR__AUTO_OFFSET_RESET ||
                 message->err == RD_KAFKA_RESP_ERR_OFFSET_OUT_OF_RANGE;
     if (said.fate != WEIR_FATE_RETRY || gone)

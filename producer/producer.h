@@ -8,6 +8,7 @@
 #define WEIR_PRODUCER_PRODUCER_H
 
 #include "config/config.h"
+#include "store/store.h"
 
 typedef struct weir_relay weir_relay;
 
@@ -31,6 +32,26 @@ typedef struct weir_relay_health {
     int64_t progress_us; /* monotonic time of the last step forward or of being caught up */
 } weir_relay_health;
 void weir_relay_health_get(const weir_relay *relay, weir_relay_health *health);
+
+/* The topic of an aggregate type. */
+typedef struct weir_topic_made {
+    char name[256];
+    int partitions;
+    bool created; /* it did not exist */
+} weir_topic_made;
+
+/* weir_topic_create makes and records the topic of an aggregate type ahead of its first event, as a
+ * relay would at that event. One that is recorded or exists already is taken as it is. CONFIG when
+ * Kafka refuses it, or when the configuration contradicts the record. */
+WEIR_MUST_USE bool weir_topic_create(const weir_config *config, weir_store *store, weir_stop *stop,
+                                     const char *aggregate_type, weir_topic_made *made,
+                                     weir_error *error);
+
+/* weir_topic_counts asks Kafka how many partitions each of the topics has: 0: there is no such
+ * topic; -1: this client may not see it. */
+WEIR_MUST_USE bool weir_topic_counts(const weir_config *config, weir_stop *stop,
+                                     const char *const *topics, size_t count, int *partitions,
+                                     weir_error *error);
 
 /* weir_sink_partition is murmur2(key) modulo count, as Java's clients compute it. */
 int32_t weir_sink_partition(const char *key, size_t length, int count);

@@ -133,6 +133,10 @@ WEIR_MUST_USE bool weir_relay_save(weir_relay *relay, bool clean, weir_error *er
 WEIR_MUST_USE bool weir_relay_lag_due(weir_relay *relay, weir_error *error);
 void weir_relay_lag_clear(weir_relay *relay);
 
+/* weir_topic_record records what an aggregate type's topic is; what is recorded already stays. */
+WEIR_MUST_USE bool weir_topic_record(weir_store *store, const weir_topic_plan *plan,
+                                     weir_error *error);
+
 /* weir_relay_ensure_topic makes, records and looks at the topic of an aggregate type. */
 WEIR_MUST_USE bool weir_relay_ensure_topic(weir_relay *relay, const char *aggregate_type,
                                            weir_error *error);

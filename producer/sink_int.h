@@ -59,10 +59,4 @@ bool weir_sink_probe(weir_sink *sink, int ms);
 /* weir_sink_refusal fills error with what a delivery's code means. Returns false. */
 bool weir_sink_refusal(int kafka_code, weir_error *error);
 
-/* weir_sink_create_topic makes sure that a topic exists and all its partitions have a leader.
- * *partitions: to be created, out: real; *created: it did not exist. Looks at stop. */
-WEIR_MUST_USE bool weir_sink_create_topic(weir_sink *sink, const weir_config *config,
-                                          const char *topic, int *partitions, bool *created,
-                                          weir_stop *stop, weir_error *error);
-
 #endif

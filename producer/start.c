@@ -29,9 +29,12 @@ static bool load_topics(weir_relay *relay, weir_error *error)
     bool ok = rows != NULL;
     weir_relay_topics_clear(&relay->topics);
     for (int i = 0; ok && i < weir_result_rows(rows); i++)
-        ok = weir_relay_topics_add(&relay->topics, weir_result_value(rows, i, 0),
+        ok = weir_topic_plan_check(relay->config, weir_result_value(rows, i, 0),
+                                   (int)weir_result_integer(rows, i, 3),
+                                   weir_result_value(rows, i, 1), error) &&
+             weir_relay_topics_add(&relay->topics, weir_result_value(rows, i, 0),
                                    weir_result_value(rows, i, 1),
-                                   (int)weir_result_integer(rows, i, 2), error) != NULL;
+                                   (int)weir_result_integer(rows, i, 2), error);
     weir_result_free(rows);
     return ok;
 }
@@ -62,21 +65,31 @@ static bool was_written(const weir_relay *relay, const weir_relay_topic *topic)
     return false;
 }
 
+static bool make_again(weir_relay *relay, weir_tail_reader *reader, const weir_relay_topic *topic,
+                       int *count, weir_error *error)
+{
+    weir_topic_plan plan;
+    bool created;
+    if (!weir_topic_plan_make(relay->config, topic->aggregate_type, 1, &plan, error))
+        return false;
+    snprintf(plan.name, sizeof plan.name, "%s", topic->name);
+    plan.partitions = topic->partitions;
+    return weir_tail_reader_create(reader, relay->config, &plan, count, &created, error);
+}
+
 /* A topic that is recorded and missing was never written to only if a relay died between recording
  * and using it. */
-static bool check_topic(weir_relay *relay, const weir_relay_topic *topic, int count,
+static bool check_topic(weir_relay *relay, weir_tail_reader *reader, const weir_relay_topic *topic,
                         weir_error *error)
 {
-    bool created;
+    int count;
+    if (!weir_tail_reader_count(reader, topic->name, &count, error))
+        return false;
     if (count == 0 && was_written(relay, topic))
         return weir_fail(error, WEIR_FATE_FATAL, "topic %s of aggregate type %s is gone. " RESOLVE,
                          topic->name, topic->aggregate_type);
-    if (count == 0) {
-        count = topic->partitions;
-        if (!weir_sink_create_topic(relay->sink, relay->config, topic->name, &count, &created,
-                                    relay->stop, error))
-            return false;
-    }
+    if (count == 0 && !make_again(relay, reader, topic, &count, error))
+        return false;
     if (count < topic->partitions)
         return weir_fail(
             error, WEIR_FATE_FATAL,
@@ -94,11 +107,9 @@ static bool check_topics(weir_relay *relay, weir_tail_reader *reader, weir_error
 {
     if (!weir_tail_reader_look(reader, error))
         return false;
-    for (size_t i = 0; i < relay->topics.count; i++) {
-        const weir_relay_topic *topic = relay->topics.list[i];
-        if (!check_topic(relay, topic, weir_tail_reader_count(reader, topic->name), error))
+    for (size_t i = 0; i < relay->topics.count; i++)
+        if (!check_topic(relay, reader, relay->topics.list[i], error))
             return false;
-    }
     return true;
 }
 

@@ -3,7 +3,7 @@
 #ifndef WEIR_PRODUCER_TOPICS_INT_H
 #define WEIR_PRODUCER_TOPICS_INT_H
 
-#include "base/base.h"
+#include "config/config.h"
 
 #define WEIR_TOPIC_NAME 250 /* Kafka's limit of 249 and a NUL */
 
@@ -22,7 +22,8 @@ typedef struct weir_relay_topic {
     char *aggregate_type, *name;
     char *source; /* ce_source of its events */
     int partitions;
-    size_t first; /* index of partition 0 in weir_relay_topics.parts; the others follow */
+    int64_t accepted; /* events that the store does not have are accepted up to this position */
+    size_t first;     /* index of partition 0 in weir_relay_topics.parts; the others follow */
 } weir_relay_topic;
 
 typedef struct weir_relay_topics {
@@ -38,6 +39,22 @@ typedef struct weir_relay_topics {
 WEIR_MUST_USE bool weir_relay_topic_name(const char *format, const char *prefix,
                                          const char *aggregate_type, char name[WEIR_TOPIC_NAME],
                                          weir_error *error);
+
+/* What the configuration says of an aggregate type's topic. */
+typedef struct weir_topic_plan {
+    const char *aggregate_type;
+    char name[WEIR_TOPIC_NAME];
+    int partitions, replication;
+} weir_topic_plan;
+
+/* weir_topic_plan_make reads the plan of a generation; from the second on its number is part of the
+ * name. */
+WEIR_MUST_USE bool weir_topic_plan_make(const weir_config *config, const char *aggregate_type,
+                                        int generation, weir_topic_plan *plan, weir_error *error);
+
+/* weir_topic_plan_check: CONFIG when the configuration contradicts what is recorded. */
+WEIR_MUST_USE bool weir_topic_plan_check(const weir_config *config, const char *aggregate_type,
+                                         int generation, const char *recorded, weir_error *error);
 
 /* weir_relay_topics_free_name: CONFIG when another aggregate type has that topic already. */
 WEIR_MUST_USE bool weir_relay_topics_free_name(const weir_relay_topics *topics,

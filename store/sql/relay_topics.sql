@@ -1,2 +1,2 @@
 -- relay_topics: no parameters.
-SELECT aggregate_type, topic, partitions FROM weir.topics ORDER BY aggregate_type
+SELECT aggregate_type, topic, partitions, generation, accepted FROM weir.topics ORDER BY aggregate_type

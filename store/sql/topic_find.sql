@@ -1,2 +1,2 @@
 -- topic_find: aggregate type.
-SELECT topic, partitions FROM weir.topics WHERE aggregate_type = $1::text
+SELECT topic, partitions, generation FROM weir.topics WHERE aggregate_type = $1::text

@@ -108,6 +108,42 @@ static void test_subscription_sources(void **state)
     weir_config_free(config);
 }
 
+static void test_topics(void **state)
+{
+    (void)state;
+    const char *key;
+    setenv("WEIR_TOPICS_A_B_PARTITIONS", "7", 1);
+    weir_config *config = must_load("topics:\n"
+                                    "  order: { name: x.y, properties: { retention.ms: 5 } }\n"
+                                    "  a-b: { partitions: 3, replication: 2 }\n"
+                                    "subscriptions: { order: { batch_ms: 4 } }\n",
+                                    "topics.order.partitions=9");
+    unsetenv("WEIR_TOPICS_A_B_PARTITIONS");
+    assert_string_equal(weir_config_topic_text(config, "order", "name"), "x.y");
+    assert_null(weir_config_topic_text(config, "a-b", "name"));
+    assert_int_equal(weir_config_topic_integer(config, "order", "partitions", 1), 9);
+    assert_int_equal(weir_config_topic_integer(config, "a-b", "partitions", 1), 7);
+    assert_int_equal(weir_config_topic_integer(config, "a-b", "replication", 1), 2);
+    assert_int_equal(weir_config_topic_integer(config, "other", "partitions", 1), 1);
+    assert_int_equal(weir_config_topic_properties(config, "a-b"), 0);
+    assert_int_equal(weir_config_topic_properties(config, "order"), 1);
+    assert_string_equal(weir_config_topic_property(config, "order", 0, &key), "5");
+    assert_string_equal(key, "retention.ms");
+    assert_string_equal(weir_config_topic_type(config, 1), "a-b");
+    assert_null(weir_config_topic_type(config, 2));
+    assert_int_equal(weir_config_subscriptions(config), 1);
+    assert_int_equal(batch_ms(config, "order"), 4);
+    weir_config_free(config);
+    expect_error("topics: { a: { name: 'x y' } }\n", NULL,
+                 "topics.a.name may have letters, digits, '.', '_', '-', {prefix} and "
+                 "{aggregate_type}, not 'x y'");
+    expect_error("topics: { a: { name: x }, b: { name: x } }\n", NULL,
+                 "topics.a.name and topics.b.name are both 'x': each aggregate type needs a topic "
+                 "of its own");
+    expect_error("topics: { a: { partition: 3 } }\n", NULL,
+                 "weir.yaml:1:16: unknown key 'partition' in 'a'; did you mean 'partitions'?");
+}
+
 static void test_bad_overrides(void **state)
 {
     (void)state;
@@ -169,6 +205,7 @@ int main(void)
         cmocka_unit_test(test_the_stronger_source_wins),
         cmocka_unit_test(test_subscriptions),
         cmocka_unit_test(test_subscription_sources),
+        cmocka_unit_test(test_topics),
         cmocka_unit_test(test_bad_overrides),
         cmocka_unit_test(test_which_file),
         cmocka_unit_test(test_paths_are_relative_to_the_file),

@@ -79,7 +79,7 @@ static void test_every_row_is_sound(void **state)
         if (s->preset && !assign(s->name, s->preset, &error))
             fail_msg("%s", error.message);
         if (s->type == WEIR_SETTING_INTEGER)
-            assert_true(s->preset && s->least < s->most);
+            assert_true((s->preset || strchr(s->name, '*')) && s->least < s->most);
     }
     assert_int_equal(weir_setting_find("kafka"), SIZE_MAX);
 }

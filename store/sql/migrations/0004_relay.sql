@@ -3,12 +3,15 @@
 
 CREATE TABLE weir.topics (
     aggregate_type text PRIMARY KEY,
-    topic          text        NOT NULL,
+    topic          text        NOT NULL UNIQUE,
     partitions     integer     NOT NULL CHECK (partitions > 0),
-    generation     integer     NOT NULL DEFAULT 1,
+    generation     integer     NOT NULL DEFAULT 1 CHECK (generation > 0),
+    accepted       bigint      NOT NULL DEFAULT 0,
     recorded_at    timestamptz NOT NULL DEFAULT now()
 );
 COMMENT ON TABLE weir.topics IS 'the recorded topic of an aggregate type; partition = murmur2(aggregate id) mod partitions';
+COMMENT ON COLUMN weir.topics.generation IS 'raised when all events are published anew, in another topic';
+COMMENT ON COLUMN weir.topics.accepted IS 'events of the topic that the store does not have are known of up to this position';
 
 CREATE TABLE weir.relays (
     relay        text PRIMARY KEY,
