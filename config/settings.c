@@ -74,6 +74,12 @@ const weir_setting weir_settings[] = {
             "at most so many events a second, evenly; 0: no limit"),
     INTEGER("relay.max_bytes_per_second", "0", 0, 1000000000, "bytes",
             "at most so many bytes of messages a second, evenly; 0: no limit"),
+    MAP("relay.headers", false,
+        "further headers of messages, by name: id, type, time, version, position, aggregate_id, "
+        "aggregate_type, content_type, schema_version, recorded_time or metadata.KEY"),
+    CHOICE("relay.value", "payload", "payload|string|schema",
+           "a message's value: payload (the event's JSON), string (that JSON as one JSON string), "
+           "schema (that string with Kafka Connect's schema)"),
     CHOICE("relay.compression", "none", "none|gzip|snappy|lz4|zstd",
            "compression of messages; none: what kafka.properties says, or none"),
     INTEGER("relay.poll_max_ms", "50", 1, 10000, "ms",

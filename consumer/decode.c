@@ -155,11 +155,30 @@ static bool read_metadata(const weir_fields *fields, weir_arena *arena, weir_buf
     return event->metadata || fail_full(error);
 }
 
-static bool read_data(weir_payload payload, weir_arena *arena, weir_event *event, weir_error *error)
+/* unwrap gets the JSON out of a value that holds it in another form. */
+static bool unwrap(const weir_fields *fields, weir_buffer *scratch, weir_payload *payload,
+                   weir_error *error)
+{
+    const char *name = fields->of[WEIR_FIELD_VALUE_FORM].text;
+    weir_value_form form = name ? weir_value_form_named(name) : WEIR_VALUE_PAYLOAD;
+    if (form == WEIR_VALUE_PAYLOAD)
+        return true;
+    if (form == WEIR_VALUE_FORM_COUNT)
+        return fail_field(WEIR_FIELD_VALUE_FORM, fields, error);
+    if (!weir_value_unwrap(form, payload->bytes, payload->length, scratch, error))
+        return false;
+    *payload = (weir_payload){scratch->data, scratch->length};
+    return !scratch->overflow || fail_full(error);
+}
+
+static bool read_data(const weir_fields *fields, weir_payload payload, weir_arena *arena,
+                      weir_buffer *scratch, weir_event *event, weir_error *error)
 {
     if (!payload.bytes && strcmp(event->type, WEIR_TOMBSTONE) == 0)
         payload = (weir_payload){"null", 4};
     event->binary = !weir_is_json(event->content_type);
+    if (!event->binary && payload.length > 0 && !unwrap(fields, scratch, &payload, error))
+        return false;
     if (!event->binary && payload.length == 0)
         return weir_fail(error, WEIR_FATE_POISON, "the message has no data");
     event->data = weir_arena_copy(arena, payload.bytes, payload.length);
@@ -211,6 +230,6 @@ bool weir_event_read(const weir_fields *fields, const weir_chain *chain, weir_pa
            read_time(fields, WEIR_FIELD_TIME, &event->time_us, error) &&
            read_time(fields, WEIR_FIELD_RECORDED_TIME, &event->recorded_at_us, error) &&
            read_metadata(fields, arena, scratch, event, error) &&
-           read_data(payload, arena, event, error) &&
+           read_data(fields, payload, arena, scratch, event, error) &&
            upcast(upcasters, arena, scratch, event, error);
 }

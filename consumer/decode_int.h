@@ -4,6 +4,7 @@
 
 #include "store/store.h"
 #include "store/upcast.h"
+#include "store/value_form.h"
 
 typedef struct weir_header {
     const char *name;
@@ -32,7 +33,8 @@ typedef struct weir_header {
     X(USER_ID, "ce_userid")                                                                        \
     X(TRACEPARENT, "traceparent")                                                                  \
     X(TRACESTATE, "tracestate")                                                                    \
-    X(METADATA, "ce_metadata")
+    X(METADATA, "ce_metadata")                                                                     \
+    X(VALUE_FORM, "ce_valueform")
 
 #define WEIR_FIELD_ENUM(name, text) WEIR_FIELD_##name,
 typedef enum weir_field {

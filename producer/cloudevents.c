@@ -106,3 +106,26 @@ void weir_headers_done(weir_headers *headers)
     json_decref(headers->metadata);
     headers->metadata = NULL;
 }
+
+void weir_headers_add(weir_headers *headers, const char *name, const char *value)
+{
+    add_text(headers, name, value);
+}
+
+void weir_headers_alias(weir_headers *headers, const char *name, const char *of)
+{
+    for (size_t i = 0; i < headers->count; i++) {
+        const weir_header *header = &headers->list[i];
+        if (strcmp(header->name, of) == 0) {
+            add(headers, name, header->value, header->length);
+            return;
+        }
+    }
+}
+
+void weir_headers_add_metadata(weir_headers *headers, const char *name, const char *key)
+{
+    const json_t *value = json_object_get(headers->metadata, key);
+    if (json_is_string(value))
+        add(headers, name, json_string_value(value), json_string_length(value));
+}

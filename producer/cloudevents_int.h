@@ -7,7 +7,8 @@
 
 #include "store/store.h"
 
-#define WEIR_HEADERS_MOST 20
+#define WEIR_ALIASES_MOST 16 /* further headers, by configuration */
+#define WEIR_HEADERS_MOST (21 + WEIR_ALIASES_MOST)
 
 typedef struct weir_header {
     const char *name;
@@ -36,5 +37,11 @@ typedef struct weir_chain {
 /* weir_headers_make fills headers; weir_headers_done releases what they hold. */
 void weir_headers_make(weir_headers *headers, const weir_event *event, const weir_chain *chain);
 void weir_headers_done(weir_headers *headers);
+
+/* Further headers behind those: a constant text; another name for one that is there; a text of the
+ * metadata, if it has that key. Names live as long as the headers. */
+void weir_headers_add(weir_headers *headers, const char *name, const char *value);
+void weir_headers_alias(weir_headers *headers, const char *name, const char *of);
+void weir_headers_add_metadata(weir_headers *headers, const char *name, const char *key);
 
 #endif

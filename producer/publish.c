@@ -62,8 +62,8 @@ static bool hand_over(weir_relay *relay, const weir_event *event, const weir_rel
     weir_error failed;
     bool full;
     size_t index = topic->first + (size_t)partition, key_length = strlen(event->aggregate_id);
-    bool tombstone = strcmp(event->type, WEIR_TOMBSTONE) == 0;
-    size_t value_length = tombstone ? 0 : event->data_length;
+    size_t value_length;
+    const char *value = weir_shape_value(&relay->shape, event, &relay->value, &value_length);
     size_t bytes = headers->bytes + key_length + value_length;
     weir_part *part = &relay->topics.parts[index];
     *taken = false;
@@ -77,7 +77,7 @@ static bool hand_over(weir_relay *relay, const weir_event *event, const weir_rel
         .partition = partition,
         .key = event->aggregate_id,
         .key_length = key_length,
-        .value = tombstone ? NULL : event->data,
+        .value = value,
         .value_length = value_length,
         .headers = headers,
         .sequence =
@@ -113,6 +113,7 @@ static bool publish_event(weir_relay *relay, const weir_event *event, const weir
     weir_headers headers;
     weir_chain chain = {topic->source, weir_store_id(relay->store), part->tail};
     weir_headers_make(&headers, event, &chain);
+    weir_shape_headers(&relay->shape, event, &headers);
     bool taken, ok = hand_over(relay, event, topic, partition, &headers, &taken, error);
     weir_headers_done(&headers);
     if (!ok)

@@ -12,6 +12,7 @@
 #define BACKOFF_INITIAL_MS 50
 #define BACKOFF_MAX_MS 5000
 #define DRAIN_MS 20
+#define LARGEST_VALUE (2 * 8388608 + 4096) /* the largest event, all of it escaped */
 #define SILENT_US 4000000  /* a stop waits this long for one more acknowledgement, */
 #define LONGEST_US 8000000 /* and this long for all */
 
@@ -20,8 +21,12 @@ static const char *const state_names[] = {WEIR_RELAY_STATES(STATE_NAME)};
 
 weir_relay *weir_relay_new(const weir_config *config, weir_stop *stop, weir_error *error)
 {
-    (void)error; /* what a configuration can have wrong was found when it was loaded */
+    weir_shape shape;
+    if (!weir_shape_read(config, &shape, error))
+        return NULL;
     weir_relay *relay = weir_calloc(1, sizeof *relay);
+    relay->shape = shape;
+    relay->value = WEIR_BUFFER(LARGEST_VALUE);
     relay->config = config;
     relay->stop = stop;
     relay->name = weir_config_text(config, "relay.name");
@@ -44,6 +49,7 @@ void weir_relay_free(weir_relay *relay)
     weir_relay_drop_store(relay);
     weir_relay_topics_clear(&relay->topics);
     weir_ring_free(relay->ring);
+    weir_buffer_free(&relay->value);
     free(relay);
 }
 

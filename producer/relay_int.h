@@ -8,6 +8,7 @@
 #include "producer/pace_int.h"
 #include "producer/producer.h"
 #include "producer/ring_int.h"
+#include "producer/shape_int.h"
 #include "producer/sink_int.h"
 #include "producer/tail_reader_int.h"
 #include "producer/topics_int.h"
@@ -82,6 +83,8 @@ struct weir_relay {
     int64_t mean_bytes;    /* of a message, rolling */
     int pause_ms;
     weir_pace events_pace, bytes_pace;
+    weir_shape shape;
+    weir_buffer value; /* of the message being made, where it is not the event's data */
 
     int64_t saved_position, saved_us; /* cursor as last written, and when */
     int64_t unsaved_events;

@@ -143,3 +143,71 @@ def test_the_latest_of_every_key_is_a_tombstone_or_a_state(shop):
     assert sorted(latest) == [b"t0", b"t1", b"t2", b"t4", b"t5", b"t6"]
     assert [json.loads(latest[f"t{n}".encode()])["n"] for n in (0, 1, 2, 4, 5, 6)] == [7, 8, 9, 11, 12, 13]
     same(shop)
+
+
+OUTBOX = {"id": "id", "eventType": "type", "aggregateType": "aggregate_type", "user": "metadata.userid"}
+PAYLOAD = {"n": 12345678901234567890, "text": "\"quoted\" \\ ä \n"}
+VALUES = {  # as a reader of Kafka Connect's JsonConverter gets at the payload
+    "payload": json.loads,
+    "string": lambda value: json.loads(json.loads(value)),
+    "schema": lambda value: json.loads(json.loads(value)["payload"]),
+}
+STATES = """-- projection: states
+-- from: order
+CREATE TABLE orders (id text PRIMARY KEY, data jsonb);
+
+-- on: *
+INSERT INTO orders SELECT aggregate_id, data FROM events ON CONFLICT (id) DO UPDATE SET data = excluded.data;
+"""
+
+
+@pytest.mark.parametrize("form", VALUES)
+def test_messages_as_the_outbox_event_router_gives_them(shop, form):
+    """Topic, key, headers and value for its readers; the chain and CloudEvents for everybody else;
+    a restart in another form goes on where it was."""
+    format = {"topic_format": "{prefix}.outbox.event.{aggregate_type}"}
+    shop.configure(relay={"headers": OUTBOX, "value": form}, kafka=format)
+    shop.projection("states", STATES)
+    shop.weir("migrate")
+    event = {"type": "OrderCreated", "data": PAYLOAD, "metadata": {"userid": "ada"}}
+    shop.append("order", "1", event)
+    shop.append("order", "2", {"type": "OrderCreated", "data": [1, None]})
+    shop.append("order", "1", {"type": "weir.tombstone", "data": None})
+    shop.append("order", "3", {"type": "OrderScanned", "data_base64": "AAECAw==", "datacontenttype": "image/png"})
+    shop.weir("relay", "--once")
+    first, second, gone, binary = sorted(shop.consume(), key=lambda m: m.position)
+    assert first.topic == f"{shop.prefix}.outbox.event.order" and first.key == b"1"
+    ids = [i for (i,) in shop.sql("SELECT event_id::text FROM weir.events ORDER BY position")]
+    assert [m.header("id") for m in (first, second, gone, binary)] == ids
+    assert [first.header(name) for name in ("eventType", "aggregateType", "user")] == ["OrderCreated", "order", "ada"]
+    assert second.header("user") is None
+    assert VALUES[form](first.value) == PAYLOAD and VALUES[form](second.value) == [1, None]
+    assert gone.value is None and binary.value == bytes([0, 1, 2, 3])
+    assert first.header("ce_valueform") == (None if form == "payload" else form)
+    assert binary.header("ce_valueform") is None
+    if form == "schema":
+        expected = {"type": "string", "optional": True, "name": "io.debezium.data.Json", "version": 1}
+        assert json.loads(first.value)["schema"] == expected
+    shop.configure(relay={"value": "payload"})
+    shop.append("order", "4", event)
+    shop.weir("relay", "--once")
+    plain = [m for m in shop.consume() if m.position == 5]
+    assert len(plain) == 1 and plain[0].json() == PAYLOAD
+    before = [m.position for m in shop.consume() if m.partition == plain[0].partition and m.position < 5]
+    assert plain[0].prevposition == max(before, default=0)
+    shop.weir("run", "--once")
+    rows = dict(shop.sql("SELECT id, data FROM states.orders"))
+    assert rows == {"1": None, "2": [1, None], "3": None, "4": PAYLOAD}
+
+
+def test_a_header_must_stand_for_something(shop):
+    shop.weir("migrate")
+    for headers, said in [
+        ({"ce_id": "id"}, "itself"), ({"tracestate": "id"}, "itself"),
+        ({"eventType": "kind"}, "kind"), ({"tenant": "metadata."}, "metadata.KEY"),
+        ({f"h{n}": "id" for n in range(17)}, "at most 16"),
+    ]:  # fmt: skip
+        shop.settings["relay"] = {"headers": headers}
+        shop.configure()
+        refused = shop.weir("relay", "--once", check=False)
+        assert refused.code == 2 and said in refused.stderr, refused.stderr

@@ -123,6 +123,18 @@ static void test_a_tombstone_has_no_value(void **state)
     assert_false(o->event.binary);
 }
 
+static void test_a_value_in_another_form(void **state)
+{
+    outcome *o = *state;
+    put(o, "ce_valueform", "string");
+    assert_true(decode(o, "\"{\\\"a\\\": 1}\""));
+    assert_string_equal(o->event.data, "{\"a\": 1}");
+    assert_false(decode(o, "{\"a\": 1}"));
+    put(o, "ce_valueform", "avro");
+    assert_false(decode(o, "1"));
+    assert_non_null(strstr(o->error.message, "ce_valueform"));
+}
+
 static void test_headers_in_any_order(void **state)
 {
     outcome *o = *state;
@@ -293,6 +305,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_every_field, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_a_tombstone_has_no_value, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_a_value_in_another_form, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_headers_in_any_order, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_the_event_outlives_the_message, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_metadata_is_rebuilt_from_its_headers, set_up,
