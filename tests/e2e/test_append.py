@@ -16,7 +16,8 @@ ABSENT = object()
 UUID = "018f4e6e-0c6b-7d5e-9f63-2f6a1d3c9a10"
 LONG = "x" * 257
 PARTS = {
-    "type": ["a.b", "a" * 200, "", "a" * 201, "a b", "weir.x", "weir.tombstone", "weirs", "é", 5, None, ["a"], ABSENT],
+    "type": ["a.b", "a" * 200, "", "a" * 201, "a b", "weir.x", "weir.tombstone", "weirs", "é", "t", "true", 5, True,
+             False, None, ["a"], ABSENT],
     "data": [1, None, "x" * 700, {"n": 1}, ABSENT],
     "id": [ABSENT, UUID, UUID.upper(), UUID.replace("-", ""), "x" + UUID[1:], UUID + "x", 7, None, [UUID]],
     "metadata": [ABSENT, {}, {"free": [1]}, {"userid": LONG}, {"correlationid": LONG}, {"causationid": [LONG]},
@@ -34,14 +35,20 @@ def combined():
         yield event
 
 
+# As weir.append puts its quick check together.
+USUAL = """event -> 'data' IS NOT NULL AND type IS NOT NULL AND id IS NOT NULL
+    AND weir.usual(concat_ws(' ', type, event ->> 'type', id), event ->> 'type', event, 600)
+    AND weir.usual_extras(event - '{type,data}'::text[])"""
+
+
 def test_the_quick_check_passes_nothing_that_the_close_one_refuses(shop):
     shop.weir("migrate")
     events = [json.dumps(event) for event in [*combined(), None, 5, "x", [], [{}]]]
     passed, refused, wrong = shop.sql(
         "SELECT count(*) FILTER (WHERE usual), count(*) FILTER (WHERE problem IS NOT NULL),"
-        " (array_agg(event || ' ' || problem) FILTER (WHERE usual AND problem IS NOT NULL))[:5]"
-        " FROM unnest(%s::text[]) AS e(event),"
-        " LATERAL (SELECT weir.usual('t', 'i', event::jsonb, 600), weir.problem(event::jsonb, 600)) AS c(usual, problem)",
+        " (array_agg(event::text || ' ' || problem) FILTER (WHERE usual AND problem IS NOT NULL))[:5]"
+        " FROM unnest(%s::jsonb[]) AS e(event), (VALUES ('t', 'i')) AS n(type, id),"
+        f" LATERAL (SELECT {USUAL}, weir.problem(event, 600)) AS c(usual, problem)",
         events,
     )[0]
     assert wrong is None
@@ -50,17 +57,22 @@ def test_the_quick_check_passes_nothing_that_the_close_one_refuses(shop):
 
 def test_the_quick_check_passes_no_name_that_the_close_one_refuses(shop):
     shop.weir("migrate")
-    event = '{"type": "t", "data": 1}'
+    event, other = '{"type": "t", "data": 1}', '{"type": null, "data": 1}'
     names = ["", "a b", "a/b", "ä", "a\n", "a\u0085", "x" * 101, "x" * 257, "a.b_c-d"]
     refused = 0
     for type, id in itertools.product([None, *names], repeat=2):
-        usual = shop.value("SELECT weir.usual(%s, %s, %s::jsonb, 600)", type, id, event)
+        usual = is_usual(shop, type, id, event)
+        assert not is_usual(shop, type, id, other)
         try:
             shop.sql("SELECT weir.check_append(%s, %s, NULL, jsonb_build_array(%s::jsonb), 600)", type, id, event)
         except psycopg.Error as error:
             assert error.sqlstate == "WV002" and not usual, (type, id)
             refused += 1
-    assert shop.value("SELECT weir.usual('a.b_c-d', 'x:1', %s::jsonb, 600)", event) and refused > 50
+    assert is_usual(shop, "a.b_c-d", "x:1", event) and refused > 50
+
+
+def is_usual(shop, type, id, event):
+    return shop.value(f"SELECT {USUAL} FROM (VALUES (%s, %s, %s::jsonb)) AS e(type, id, event)", type, id, event)
 
 
 @pytest.fixture

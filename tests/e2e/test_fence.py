@@ -79,7 +79,7 @@ def rewrite_append(shop, change):
     """Puts another order of steps into weir.append: change gets fence and insert, as SQL."""
     shop.weir("migrate")
     source = shop.value("SELECT pg_get_functiondef('weir.append'::regproc)")
-    start, middle, end = (source.index(s) for s in (FENCE_START, FENCE_END, "    RETURN version + added;"))
+    start, middle, end = (source.index(s) for s in (FENCE_START, FENCE_END, "    RETURN version;"))
     shop.sql(source[:start] + change(source[start:middle], source[middle:end]) + source[end:])
 
 

@@ -62,6 +62,7 @@ MATRIX = """
 | store_number()      | X     |          | X      | X     |           | X     |
 | switch_partitions() | X     |          |        |       |           | X     |
 | usual()             | X     |          |        |       |           |       |
+| usual_extras()      | X     |          |        |       |           |       |
 """.strip()
 
 ALL = {"table": "SIUDTRG", "view": "SIUDTRG", "sequence": "SNW", "function": "X", "schema": "PC"}

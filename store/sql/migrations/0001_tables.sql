@@ -25,7 +25,7 @@ CREATE TABLE weir.streams (
 COMMENT ON TABLE weir.streams IS
     'one row per aggregate; its row lock serialises appends, and no index covers version, so updates are HOT';
 
-CREATE SEQUENCE weir.event_position AS bigint MINVALUE 0 START WITH 0 CACHE 1;
+CREATE SEQUENCE weir.event_position AS bigint MINVALUE 0 MAXVALUE 281474976710655 START WITH 0 CACHE 1;
 SELECT nextval('weir.event_position');
 
 CREATE TABLE weir.events (

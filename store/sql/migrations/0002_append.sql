@@ -33,9 +33,9 @@ CREATE TRIGGER facts AFTER INSERT OR UPDATE ON weir.store FOR EACH ROW EXECUTE F
 
 CREATE FUNCTION weir.fence_key(store_number integer, floor bigint) RETURNS bigint
 LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
-    SELECT (store_number::bigint << 48) | (floor & 281474976710655)
+    SELECT (store_number::bigint << 48) | floor
 $$;
-COMMENT ON FUNCTION weir.fence_key IS 'advisory lock key: 16 bits of store number, 48 of floor';
+COMMENT ON FUNCTION weir.fence_key IS 'advisory lock key: 16 bits of store number, 48 of floor, which the sequence keeps to';
 
 -- weir.problem: why this element of `events` is refused, or NULL. One expression without a
 -- subquery, so that the planner inlines it: a call would cost more than the check. Backslashes stand
@@ -98,25 +98,25 @@ LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
     END
 $$;
 
--- weir.usual: true only for an element of `events` that weir.problem would let pass. Most look like
--- this, and asking here costs a fifth. Inlined as well: it must stay one expression; and since each
--- function in it costs at every call, whether it comes to be called or not, there are few.
-CREATE FUNCTION weir.usual(aggregate_type text, aggregate_id text, event jsonb, max_event_bytes integer) RETURNS boolean
+-- weir.usual, weir.usual_extras: true only for one event that weir.problem would let pass. Most look
+-- like this, and asking here costs a fifth. Inlined as well: each must stay one expression. What each
+-- function in them costs is to be made ready, once a transaction, whether it comes to be called or
+-- not: hence there are few, and what most events do not have (`extras`) is asked apart.
+CREATE FUNCTION weir.usual(names text, event_type text, event jsonb, max_event_bytes integer) RETURNS boolean
 LANGUAGE sql STABLE PARALLEL SAFE AS $$
-    SELECT CASE WHEN event @> '{}' THEN -- an object
-        event - '{type,data,id,metadata}'::text[] = '{}'
-        AND event ? 'data'
-        AND jsonb_typeof(event -> 'type') = 'string'
-        -- The three names together: short enough for each, of the characters of each, not reserved.
-        AND length(aggregate_type || aggregate_id || (event ->> 'type')) <= 100
-        AND concat_ws(' ', aggregate_type, event ->> 'type', aggregate_id)
-            ~ '^[A-Za-z0-9_.-]+ [A-Za-z0-9_.:/-]+ [!-~]+$'
-        AND NOT event ->> 'type' ^@ 'weir.'
-        AND (NOT event ? 'id' OR translate(event ->> 'id', '0123456789abcdefABCDEFx', 'xxxxxxxxxxxxxxxxxxxxxx?')
-                                 = 'xxxxxxxx-xxxx-xxxx-xxxx-xxxxxxxxxxxx')
-        AND (NOT event ? 'metadata' OR event @> '{"metadata": {}}' AND octet_length(event ->> 'metadata') <= 256)
+    -- The three names together: short enough for each, of the characters of each, not reserved.
+    SELECT length(names) <= 100
+        AND names ~ '^[A-Za-z0-9_.-]+ [A-Za-z][A-Za-z0-9_.:/-]* [!-~]+$'
+        AND NOT event_type ^@ 'weir.'
+        AND event_type <> ALL ('{true,false}') -- else a text: no other JSON begins with a letter
         AND octet_length(event::text) <= least(max_event_bytes, 4096)
-    END
+$$;
+CREATE FUNCTION weir.usual_extras(extras jsonb) RETURNS boolean
+LANGUAGE sql STABLE PARALLEL SAFE AS $$
+    SELECT extras - '{id,metadata}'::text[] = '{}'
+        AND (NOT extras ? 'id' OR translate(extras ->> 'id', '0123456789abcdefABCDEFx', 'xxxxxxxxxxxxxxxxxxxxxx?')
+                                  = 'xxxxxxxx-xxxx-xxxx-xxxx-xxxxxxxxxxxx')
+        AND (NOT extras ? 'metadata' OR extras @> '{"metadata": {}}' AND octet_length(extras ->> 'metadata') <= 256)
 $$;
 
 -- weir.check_append: raises WV002 for what weir.append must refuse; else whether a tombstone comes last.
@@ -141,7 +141,10 @@ BEGIN
         RAISE EXCEPTION 'events must be a JSON array of at least one event' USING ERRCODE = 'WV002';
     END IF;
     IF NOT EXISTS (SELECT FROM jsonb_array_elements(events) AS e(event)
-                   WHERE weir.usual(aggregate_type, aggregate_id, e.event, max_event_bytes) IS NOT TRUE) THEN
+                   WHERE (weir.usual(concat_ws(' ', aggregate_type, e.event ->> 'type', aggregate_id), e.event ->> 'type',
+                                     e.event, max_event_bytes)
+                          AND e.event -> 'data' IS NOT NULL
+                          AND weir.usual_extras(e.event - '{type,data}'::text[])) IS NOT TRUE) THEN
         RETURN false;
     END IF;
     SELECT e.ordinal, p.problem INTO refused
@@ -164,15 +167,22 @@ RETURNS bigint
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_column
 DECLARE
-    event      jsonb;
+    event      jsonb;            -- the first; then what it has, if it is usual
+    event_type text;
+    data       jsonb;
+    extras     jsonb;            -- more than type and data
+    id         uuid;
+    metadata   jsonb   := '{}';
+    names      text;
     usual      boolean;          -- one event, and one like most
+    has_ids    boolean := false;
     tombstone  boolean;          -- comes last among these events
     added      integer := 1;
-    version    bigint;           -- of the stream before this append
+    version    bigint;           -- of the stream after this append
     closed     boolean;
     earlier    record;           -- what an earlier append with these ids left
     floor      bigint;
-    remembered text;             -- transaction id and floor of this transaction's first append
+    remembered text;             -- the floor of this transaction's first append
     idle_limit text;
     ignored    text;
 BEGIN
@@ -181,28 +191,46 @@ BEGIN
         ignored := set_config('synchronous_commit', 'local', true);
     END IF;
     idle_limit := current_setting('idle_in_transaction_session_timeout');
-    IF idle_limit = '0' OR idle_limit::interval > weir.append_idle_timeout_ms() * interval '1 ms' THEN
+    IF idle_limit = '0' THEN
+        ignored := set_config('idle_in_transaction_session_timeout', weir.append_idle_timeout_ms()::text, true);
+    ELSIF idle_limit::interval > weir.append_idle_timeout_ms() * interval '1 ms' THEN
         ignored := set_config('idle_in_transaction_session_timeout', weir.append_idle_timeout_ms()::text, true);
     END IF;
 
     -- Validation: quickly, if it is one event that looks like most; else closely.
     event := append.events -> 0;
-    usual := weir.usual(append.aggregate_type, append.aggregate_id, event, weir.max_event_bytes())
-             AND append.events -> 1 IS NULL AND coalesce(append.expected_version, 0) >= -1;
+    event_type := event ->> 'type';
+    data := event -> 'data'; -- NULL as well for what is not an object
+    names := concat_ws(' ', append.aggregate_type, event_type, append.aggregate_id);
+    usual := data IS NOT NULL AND append.events -> 1 IS NULL AND append.aggregate_type IS NOT NULL
+             AND append.aggregate_id IS NOT NULL AND coalesce(append.expected_version, 0) >= -1
+             AND weir.usual(names, event_type, event, weir.max_event_bytes());
+    IF usual THEN
+        extras := event - '{type,data}'::text[];
+        IF extras <> '{}' THEN
+            usual := weir.usual_extras(extras);
+            IF usual THEN
+                id := extras ->> 'id';
+                has_ids := id IS NOT NULL;
+                metadata := coalesce(extras -> 'metadata', '{}');
+            END IF;
+        END IF;
+    END IF;
     IF usual IS NOT TRUE THEN
         tombstone := weir.check_append(append.aggregate_type, append.aggregate_id, append.expected_version,
                                        append.events, weir.max_event_bytes());
         added := jsonb_array_length(append.events);
+        has_ids := jsonb_path_exists(append.events, '$[*].id');
     END IF;
 
     -- Row lock; the version moves with it and is put back if nothing is added.
     INSERT INTO weir.streams AS s (aggregate_type, aggregate_id, version)
         VALUES (append.aggregate_type, append.aggregate_id, added)
         ON CONFLICT (aggregate_type, aggregate_id) DO UPDATE SET version = s.version + excluded.version
-        RETURNING s.version - added, s.closed INTO version, closed;
+        RETURNING s.version, s.closed INTO version, closed;
 
     -- Repeated ids: the identical batch is absorbed, a partial overlap is refused.
-    IF (CASE WHEN usual THEN event ? 'id' ELSE jsonb_path_exists(append.events, '$[*].id') END) THEN
+    IF has_ids THEN
         SELECT count(DISTINCT (i.event ->> 'id')::uuid) AS distinct_ids, count(i.event ->> 'id') AS ids,
                count(e.event_id) AS known, max(e.version) AS last,
                min(e.aggregate_id || ' (' || e.event_id || ')') AS example,
@@ -233,37 +261,40 @@ BEGIN
     -- Version check. A closed stream stays closed.
     IF closed THEN
         RAISE EXCEPTION '%/% is closed', append.aggregate_type, append.aggregate_id USING ERRCODE = 'WV006',
-            DETAIL = format('Its last event, version %s, is a tombstone.', version),
+            DETAIL = format('Its last event, version %s, is a tombstone.', version - added),
             HINT = 'Append to an aggregate with another id.';
-    ELSIF append.expected_version <> version AND (append.expected_version >= 0 OR version = 0) THEN
-        RAISE EXCEPTION 'conflict in %/%', append.aggregate_type, append.aggregate_id USING ERRCODE = 'WV001',
-            DETAIL = format('expected version %s, actual version %s', append.expected_version, version);
-    END IF;
-
-    -- Fence: floor, lock, and only then the positions. The lock is taken on every call, so that a
-    -- forged memory of a floor does no harm: re-taking a lock that one holds is local and cheap.
-    floor := coalesce(pg_sequence_last_value('weir.event_position'), 0);
-    remembered := current_setting('weir.fence_' || weir.store_number()::text, true);
-    IF remembered ^@ (pg_current_xact_id()::text || ':') THEN
-        remembered := split_part(remembered, ':', 2);
-        IF remembered ~ '^[1-9][0-9]{0,17}$' AND remembered::bigint <= floor THEN
-            floor := remembered::bigint;
+    ELSIF append.expected_version + added <> version THEN
+        IF append.expected_version >= 0 OR version = added THEN
+            RAISE EXCEPTION 'conflict in %/%', append.aggregate_type, append.aggregate_id USING ERRCODE = 'WV001',
+                DETAIL = format('expected version %s, actual version %s', append.expected_version, version - added);
         END IF;
     END IF;
+
+    -- Fence: floor, lock, and only then the positions. A transaction remembers its first floor, so that
+    -- it holds one lock however often it appends. The lock is taken on every call all the same, at a floor
+    -- that is no later than the sequence: a forged memory does no harm, and taking it again is cheap.
+    floor := coalesce(pg_sequence_last_value('weir.event_position'), 0);
+    remembered := current_setting('weir.fence_' || weir.store_number()::text, true);
+    IF remembered <> '' THEN
+        IF remembered ~ '^[1-9][0-9]{0,17}$' THEN
+            floor := least(floor, remembered::bigint);
+        END IF;
+    ELSE
+        ignored := set_config('weir.fence_' || weir.store_number()::text, floor::text, true);
+    END IF;
     ignored := pg_advisory_xact_lock_shared(weir.fence_key(weir.store_number(), floor));
-    ignored := set_config('weir.fence_' || weir.store_number()::text, pg_current_xact_id()::text || ':' || floor::text, true);
 
     -- Insert.
     IF usual THEN
         INSERT INTO weir.events (position, aggregate_type, aggregate_id, version, event_id, event_type, schema_version,
                                  data, data_binary, content_type, metadata, time, recorded_at)
-            VALUES (nextval('weir.event_position'), append.aggregate_type, append.aggregate_id, version + 1,
-                    coalesce((event ->> 'id')::uuid, gen_random_uuid()), event ->> 'type', 1, event -> 'data', NULL,
-                    'application/json', coalesce(event -> 'metadata', '{}'), clock_timestamp(), clock_timestamp());
+            VALUES (nextval('weir.event_position'), append.aggregate_type, append.aggregate_id, version,
+                    coalesce(id, gen_random_uuid()), event_type, 1, data, NULL,
+                    'application/json', metadata, clock_timestamp(), clock_timestamp());
     ELSE
         INSERT INTO weir.events (position, aggregate_type, aggregate_id, version, event_id, event_type, schema_version,
                                  data, data_binary, content_type, metadata, time, recorded_at)
-            SELECT nextval('weir.event_position'), append.aggregate_type, append.aggregate_id, version + e.ordinal,
+            SELECT nextval('weir.event_position'), append.aggregate_type, append.aggregate_id, version - added + e.ordinal,
                    coalesce(e.id, gen_random_uuid()), e.type, coalesce(e.schemaversion, 1),
                    -- A JSON null arrives here as an SQL NULL.
                    CASE WHEN e.data_base64 IS NULL THEN coalesce(e.data, 'null') END, decode(e.data_base64, 'base64'),
@@ -284,7 +315,7 @@ BEGIN
             RAISE EXCEPTION 'the partitions of events were changed meanwhile' USING ERRCODE = 'serialization_failure';
         END IF;
     END IF;
-    RETURN version + added;
+    RETURN version;
 END $$;
 COMMENT ON FUNCTION weir.append IS
     'appends events to one aggregate if its version is as expected; returns the new version (WV001 conflict, WV002 refused, WV003 ids overlap, WV006 closed)';
