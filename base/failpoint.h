@@ -13,10 +13,13 @@
 /* The list of all: a test walks it (`weir version --failpoints`), so a name here must be placed. */
 #define WEIR_FAILPOINTS_LIST(X)                                                                    \
     X(relay_after_lock)        /* leadership taken, epoch raised, tail not read yet */             \
+    X(relay_after_take_over)   /* predecessor's transactions ended, tail not read yet */           \
     X(relay_after_topic)       /* topic created, mapping not recorded yet */                       \
     X(relay_after_mapping)     /* mapping recorded, nothing produced to it yet */                  \
     X(relay_before_produce)    /* event read, not handed to librdkafka */                          \
     X(relay_after_produce)     /* handed to librdkafka, not acknowledged */                        \
+    X(relay_before_commit)     /* all of a transaction handed over, not committed */               \
+    X(relay_after_commit)      /* committed, cursor not moved */                                   \
     X(relay_after_ack)         /* acknowledged, cursor not moved */                                \
     X(relay_before_cursor)     /* cursor about to be written */                                    \
     X(relay_after_cursor)      /* cursor written */                                                \

@@ -122,13 +122,15 @@ class Stage:
 
     # Programs
 
-    def configure(self, database, prefix=None, properties=None, files=(), partitions=6):
+    def configure(self, database, prefix=None, properties=None, files=(), partitions=6, relay=None):
         """Writes weir.yaml; its path. The log is left at its default level."""
         settings = {
             "store": {"conninfo": self.conninfo_of(database)},
             "kafka": {"brokers": self.brokers, "topic_prefix": prefix or self.name,
                       "partitions": partitions, "properties": properties or {}},
         }
+        if relay:
+            settings["relay"] = relay
         if files:
             settings["projections"] = {"files": [str(file) for file in files]}
         path = self.directory / f"weir-{secrets.token_hex(4)}.yaml"

@@ -61,9 +61,10 @@ const weir_setting weir_settings[] = {
         "topic properties of this aggregate type's topic: cleanup.policy, retention.ms, …; each "
         "goes before the same one of kafka.topic_properties"),
     TEXT("relay.name", "main", "relays of one name take turns; one is active"),
-    CHOICE("relay.delivery", "at_least_once", "at_least_once",
+    CHOICE("relay.delivery", "at_least_once", "at_least_once|exactly_once",
            "at_least_once: idempotent producer, acks=all; duplicates only of what was in flight "
-           "at a kill"),
+           "at a kill. exactly_once: Kafka transactions; none for readers with "
+           "isolation.level=read_committed"),
     INTEGER("relay.batch_events", "5000", 1, 100000, "events",
             "most events of one read of the store"),
     INTEGER("relay.in_flight_events", "10000", 1, 1000000, "events",
@@ -82,6 +83,8 @@ const weir_setting weir_settings[] = {
            "schema (that string with Kafka Connect's schema)"),
     CHOICE("relay.compression", "none", "none|gzip|snappy|lz4|zstd",
            "compression of messages; none: what kafka.properties says, or none"),
+    INTEGER("relay.transaction_events", "50000", 1, 1000000, "events",
+            "exactly_once: a transaction that holds so many is committed even if there is more"),
     INTEGER("relay.poll_max_ms", "50", 1, 10000, "ms",
             "longest pause between reads of an idle store"),
     INTEGER("relay.cursor_ms", "200", 10, 60000, "ms", "how often the cursor is written"),

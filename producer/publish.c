@@ -72,6 +72,8 @@ static bool hand_over(weir_relay *relay, const weir_event *event, const weir_rel
         return false;
     if (!*taken)
         return true;
+    if (weir_ring_events(relay->ring) == 0)
+        relay->transaction_us = weir_clock_monotonic_us();
     weir_message message = {
         .topic = topic->name,
         .partition = partition,
@@ -147,7 +149,7 @@ static int64_t read_limit(const weir_relay *relay)
     int64_t batch = weir_config_integer(relay->config, "relay.batch_events");
     int64_t events = (int64_t)weir_ring_free_events(relay->ring);
     int64_t by_bytes = (int64_t)weir_ring_free_bytes(relay->ring) / (relay->mean_bytes + 1);
-    int64_t in_flight = (int64_t)weir_ring_events(relay->ring);
+    int64_t in_flight = (int64_t)weir_ring_in_flight(relay->ring);
     int64_t limit = events < by_bytes ? events : by_bytes;
     if (limit > batch)
         limit = batch;
@@ -172,11 +174,13 @@ static bool read_some(weir_relay *relay, int64_t limit, weir_error *error)
         .after = relay->read_position, .limit = limit, .horizon = relay->read_through};
     relay->read_events = 0;
     relay->paused = false;
+    relay->caught_up = false;
     bool ok = weir_store_read(relay->store, &next, on_event, relay, error);
     weir_metric_set(relay->meters.horizon, (double)next.horizon);
     if (!ok)
         return relay->paused && weir_store_alive(relay->store);
-    relay->read_through = relay->read_events < limit && next.horizon > relay->read_position
+    relay->caught_up = relay->read_events < limit;
+    relay->read_through = relay->caught_up && next.horizon > relay->read_position
                               ? next.horizon
                               : relay->read_position;
     return true;
@@ -245,9 +249,11 @@ bool weir_relay_publish(weir_relay *relay, weir_error *error)
     if (relay->state != WEIR_RELAY_ACTIVE)
         return true;
     watch_kafka(relay);
+    if (!weir_relay_commit(relay, error))
+        return false;
     if (!weir_relay_save_due(relay, error))
         return false;
-    if (relay->state != WEIR_RELAY_ACTIVE)
+    if (relay->state != WEIR_RELAY_ACTIVE || relay->committing)
         return true;
     if (!weir_relay_lag_due(relay, error))
         return false;

@@ -215,14 +215,17 @@ static bool find_goal(weir_relay *relay, weir_error *error)
 
 static bool open_sink(weir_relay *relay, weir_error *error)
 {
+    char *id = relay->exactly_once ? weir_relay_transactional_id(relay) : NULL;
     weir_sink_options options = {
         .events = (size_t)weir_config_integer(relay->config, "relay.in_flight_events"),
         .bytes = (size_t)weir_config_integer(relay->config, "relay.in_flight_bytes"),
         .single = relay->single,
+        .transactional_id = id,
         .delivered = weir_relay_on_delivery,
         .context = relay,
     };
     relay->sink = weir_sink_open(relay->config, &options, error);
+    free(id);
     return relay->sink != NULL;
 }
 
@@ -233,6 +236,7 @@ static void begin(weir_relay *relay)
     relay->unclean = false;
     relay->wanted[0] = '\0';
     relay->pause_ms = 0;
+    relay->caught_up = false;
     relay->saved_us = 0; /* at once: what the tails showed is worth keeping */
     weir_relay_kafka_up(relay, true, NULL);
     weir_relay_progress(relay);
@@ -248,7 +252,14 @@ bool weir_relay_start(weir_relay *relay, weir_error *error)
     relay->read_position = relay->saved_position;
     relay->parts_changed = false;
     weir_tail_reader *reader = NULL;
-    bool ok = load_topics(relay, error) && load_partitions(relay, error) && open_sink(relay, error);
+    bool led = false;
+    bool ok = load_topics(relay, error) && load_partitions(relay, error) &&
+              open_sink(relay, error) && weir_relay_take_over(relay, &led, error);
+    if (ok && !led) {
+        weir_relay_drop_sink(relay);
+        weir_relay_lost_lead(relay);
+        return true;
+    }
     if (ok) {
         reader = weir_tail_reader_open(relay->config, relay->stop, error);
         ok = reader && check_topics(relay, reader, error) &&

@@ -24,7 +24,8 @@ folder with a weir.yaml that names both. What a test may say:
     shop.connect()                           a psycopg connection of one's own, closed at the end
     shop.append(type, id, *events, expected=None)   SELECT weir.append(…), as any service would
     shop.consume()                           every message of every topic of the shop, beginning to
-                                             end, raw: see Message in harness_kafka.py
+                                             end, raw: see Message in harness_kafka.py; uncommitted
+                                             ones too, but for isolation__level="read_committed"
     shop.topics()                            {name: partition count}
     shop.services.kill_kafka(broker=None) .start_kafka(…) .kafka_paused() .kill_postgres() .start_postgres()
     shop.admin                               "127.0.0.1:port", where `weir serve` listens
@@ -220,8 +221,8 @@ class Shop:
     def topics(self):
         return harness_kafka.topics(self.services.brokers, self.prefix)
 
-    def consume(self):
-        return harness_kafka.consume(self.services.brokers, self.prefix)
+    def consume(self, **properties):
+        return harness_kafka.consume(self.services.brokers, self.prefix, **properties)
 
     def close(self):
         """Stops and removes everything; returns what a clean test would not have left."""
