@@ -5,6 +5,7 @@ creates the topic, reads the store through the fence, makes the messages, produc
 its cursor. The floor has the messages (those of a first, unmeasured relay) in memory, a topic that
 exists, and does nothing but produce them. Both use one set of producer properties, and that the two
 streams are equal byte for byte is checked in every run. Every measurement fills a topic of its own.
+Then the same relay delivers exactly_once, paired with itself delivering at_least_once.
 """
 
 import statistics
@@ -18,6 +19,7 @@ PARTITIONS = 6
 RELAY = {"acks": "all", "enable.idempotence": "true", "enable.gapless.guarantee": "true", "message.timeout.ms": "0"}
 FORGET = ("DELETE FROM weir.relay_partitions", "DELETE FROM weir.relays", "DELETE FROM weir.topics")
 TARGET_RATIO = 0.4
+TARGET_EXACTLY_ONCE = 0.7
 TARGET_MIB = 64
 
 
@@ -38,7 +40,16 @@ def run(stage, report):
     count, fault = bench.compared
     report.say(f"  relay: {count:,} messages of weir and of the floor are identical")
     report.record("identical", name="relay", messages=count)
+    compare_deliveries(bench, report)
     stage.drop_database(bench.database)
+
+
+def compare_deliveries(bench, report):
+    """The floor's side of these pairs is weir, too: at_least_once."""
+    report.say("  exactly_once, against at_least_once as the floor:")
+    pairs = report.compare("exactly_once", "events", bench.weir, lambda: bench.weir("exactly_once"), TARGET_EXACTLY_ONCE)
+    peak = max(weir.peak_mib for _, weir, _ in pairs)
+    report.judge("exactly_once peak resident MiB", peak, f"< {TARGET_MIB}", peak < TARGET_MIB)
 
 
 class RelayBench:
@@ -61,12 +72,12 @@ class RelayBench:
             raise SystemExit(f"the floor's messages are not weir's: {self.compared}")
         topics.delete(self.brokers, target)
 
-    def weir(self):
+    def weir(self, delivery="at_least_once"):
         self.turns += 1
         prefix = f"{self.stage.name}.weir{self.turns}"
         for statement in FORGET:
             self.stage.sql(self.database, statement)
-        done = self._relay(prefix)
+        done = self._relay(prefix, delivery)
         topics.delete(self.brokers, prefix)
         events = self.stage.chosen.events
         return Measurement(events, done.seconds, events / done.seconds, done.cpu_seconds, done.peak_mib)
@@ -78,8 +89,9 @@ class RelayBench:
         topics.delete(self.brokers, target)
         return Measurement(said["events"], said["seconds"], said["events"] / said["seconds"], said["cpu_seconds"])
 
-    def _relay(self, prefix):
-        config = self.stage.configure(self.database, prefix, self.properties, partitions=PARTITIONS)
+    def _relay(self, prefix, delivery="at_least_once"):
+        config = self.stage.configure(self.database, prefix, self.properties, partitions=PARTITIONS,
+                                      relay={"delivery": delivery})
         found = self.stage.run_weir(config, "relay", "--once")
         published = self.stage.value(self.database, "SELECT published FROM weir.relays")
         if published != self.stage.chosen.events:

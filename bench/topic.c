@@ -58,7 +58,8 @@ static rd_kafka_t *open_consumer(const char *brokers)
     return consumer;
 }
 
-int bench_topic_assign(rd_kafka_t *consumer, const char *name, int64_t offset)
+/* Assigns all partitions from their beginnings; returns their number. */
+static int assign_all(rd_kafka_t *consumer, const char *name)
 {
     const struct rd_kafka_metadata *metadata;
     rd_kafka_topic_t *handle = rd_kafka_topic_new(consumer, name, NULL);
@@ -68,7 +69,7 @@ int bench_topic_assign(rd_kafka_t *consumer, const char *name, int64_t offset)
     int partitions = metadata->topics[0].partition_cnt;
     rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(partitions);
     for (int32_t i = 0; i < partitions; i++)
-        rd_kafka_topic_partition_list_add(list, name, i)->offset = offset;
+        rd_kafka_topic_partition_list_add(list, name, i)->offset = RD_KAFKA_OFFSET_BEGINNING;
     if ((code = rd_kafka_assign(consumer, list)) != 0)
         bench_die("topic %s: %s", name, rd_kafka_err2str(code));
     rd_kafka_topic_partition_list_destroy(list);
@@ -89,7 +90,7 @@ static void keep(bench_topic *topic, size_t *capacity, rd_kafka_message_t *messa
 void bench_topic_load(bench_topic *topic, const char *brokers, const char *name)
 {
     *topic = (bench_topic){.consumer = open_consumer(brokers)};
-    topic->partitions = bench_topic_assign(topic->consumer, name, RD_KAFKA_OFFSET_BEGINNING);
+    topic->partitions = assign_all(topic->consumer, name);
     size_t capacity = 0;
     for (int open = topic->partitions; open > 0;) {
         rd_kafka_message_t *message = rd_kafka_consumer_poll(topic->consumer, PATIENCE_MS);

@@ -22,9 +22,6 @@ const char *bench_environment(const char *name);
 /* bench_conf_set sets one librdkafka property or dies. */
 void bench_conf_set(rd_kafka_conf_t *conf, const char *name, const char *value);
 
-/* bench_topic_assign assigns all partitions of a topic from an offset on; returns their number. */
-int bench_topic_assign(rd_kafka_t *consumer, const char *name, int64_t offset);
-
 /* bench_topic_load reads every message from the beginning to the ends as they are met. */
 void bench_topic_load(bench_topic *topic, const char *brokers, const char *name);
 void bench_topic_free(bench_topic *topic);

@@ -82,12 +82,8 @@ bool weir_relay_save(weir_relay *relay, bool clean, weir_error *error)
     relay->saved_us = weir_clock_monotonic_us();
     if (ok && led)
         written(relay);
-    if (ok && !led) {
-        WEIR_WARN("relay", relay->name, "another relay has taken over",
-                  WEIR_NUMBER("epoch", relay->epoch));
-        weir_relay_drop_store(relay);
-        weir_relay_enter(relay, WEIR_RELAY_CONNECTING);
-    }
+    if (ok && !led)
+        weir_relay_lost_lead(relay);
     return ok;
 }
 

@@ -47,13 +47,13 @@ void weir_relay_on_delivery(void *context, uint64_t sequence, int64_t offset, in
         part->end = offset + 1;
     part->in_flight--;
     part->acked_us = weir_clock_monotonic_us();
-    weir_metric_observe(relay->meters.ack_seconds,
-                        (double)(weir_clock_now_us() - flight->recorded_at_us) / 1e6);
 }
 
 static void settle_flight(weir_relay *relay, const weir_flight *flight)
 {
     weir_part *part = &relay->topics.parts[flight->partition];
+    weir_metric_observe(relay->meters.ack_seconds,
+                        (double)(weir_clock_now_us() - flight->recorded_at_us) / 1e6);
     if (flight->offset < 0) /* Kafka had it already and does not say where */
         return;
     part->position = flight->position;
@@ -62,8 +62,17 @@ static void settle_flight(weir_relay *relay, const weir_flight *flight)
     relay->parts_changed = true;
 }
 
-/* settle moves the ring's cursor over what is acknowledged. */
-static bool settle(weir_relay *relay, weir_error *error)
+bool weir_relay_serve(weir_relay *relay, int ms, weir_error *error)
+{
+    if (relay->sink)
+        weir_sink_poll(relay->sink, ms);
+    if (!relay->exactly_once)
+        return weir_relay_release(relay, error);
+    weir_metric_set(relay->meters.in_flight, (double)weir_ring_events(relay->ring));
+    return true;
+}
+
+bool weir_relay_release(weir_relay *relay, weir_error *error)
 {
     weir_flight flight;
     int64_t released = 0, bytes = 0;
@@ -83,26 +92,18 @@ static bool settle(weir_relay *relay, weir_error *error)
     return !WEIR_FAIL_AT(relay_after_ack);
 }
 
-bool weir_relay_serve(weir_relay *relay, int ms, weir_error *error)
-{
-    if (relay->sink)
-        weir_sink_poll(relay->sink, ms);
-    return settle(relay, error);
-}
-
 bool weir_relay_rest(weir_relay *relay, int ms, weir_error *error)
 {
     int64_t until = weir_clock_monotonic_us() + (int64_t)ms * 1000;
     for (;;) {
+        if (!weir_relay_commit(relay, error))
+            return false;
         int left = (int)((until - weir_clock_monotonic_us() + 999) / 1000);
         if (left <= 0 || weir_stop_requested(relay->stop))
             return weir_relay_serve(relay, 0, error);
-        if (!relay->sink || weir_ring_events(relay->ring) == 0) {
+        if (!relay->sink || weir_ring_events(relay->ring) == 0)
             weir_stop_wait(relay->stop, left);
-            continue;
-        }
-        weir_sink_hurry(relay->sink, left < SLICE_MS ? left : SLICE_MS);
-        if (!settle(relay, error))
+        else if (!weir_relay_serve(relay, left < SLICE_MS ? left : SLICE_MS, error))
             return false;
     }
 }

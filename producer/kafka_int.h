@@ -3,6 +3,23 @@
 #define WEIR_PRODUCER_KAFKA_INT_H
 
 #include "config/kafka.h"
+#include "producer/sink_int.h"
+
+/* Longest life of a transaction that nobody ends; also how long a message in one may wait. */
+#define WEIR_TRANSACTION_MS "10000"
+
+/* The sink's inside, for its files. */
+struct weir_sink {
+    rd_kafka_t *client;
+    struct weir_sink_topic *topics, *latest;
+    weir_delivery_fn *delivered;
+    void *context;
+    char *transactional_id; /* NULL: no transactions */
+    bool open;              /* a transaction is begun and not committed */
+    bool failed;            /* it can no longer be committed; failure says why */
+    weir_error failure;
+    bool closing, cut_off;
+};
 
 /* weir_relay_client_conf is weir_kafka_conf, made quiet: that a broker cannot be reached is said by
  * the relay, once, and not by every try. */
@@ -20,5 +37,11 @@ rd_kafka_t *weir_tail_reader_client(struct weir_tail_reader *reader, weir_stop *
 /* weir_kafka_refuse_topic is weir_kafka_fail with what to do about it, if that is known. */
 bool weir_kafka_refuse_topic(rd_kafka_resp_err_t code, const char *verb, const char *topic,
                              weir_error *error);
+
+/* weir_sink_begin begins a transaction if the sink has transactions and none is open. */
+WEIR_MUST_USE bool weir_sink_begin(weir_sink *sink, weir_error *error);
+
+/* weir_sink_abort ends an open transaction, if that takes no time. */
+void weir_sink_abort(weir_sink *sink);
 
 #endif

@@ -1,10 +1,9 @@
 /* The sink over librdkafka's idempotent producer.
  *
  * acks=all, gapless and without a timeout: a message is either acknowledged, or the whole producer
- * has failed and the relay begins again from the topic's tail. The local queue is as large as the
- * relay's ring. */
-#include "producer/sink_int.h"
-
+ * has failed and the relay begins again from the topic's tail. In a transaction a message has as
+ * long as the transaction, and its failure is the transaction's. The local queue is as large as
+ * what the relay's ring has in flight. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,19 +16,11 @@
 #define LARGEST_MESSAGE (2 * 8388608 + 65536)
 
 /* A topic's handle, so that producing needs no look-up by name inside librdkafka. */
-typedef struct handle {
+typedef struct weir_sink_topic {
     UT_hash_handle hh;
     rd_kafka_topic_t *topic;
     char name[];
 } handle;
-
-struct weir_sink {
-    rd_kafka_t *client;
-    handle *handles, *latest;
-    weir_delivery_fn *delivered;
-    void *context;
-    bool closing, cut_off;
-};
 
 static void on_delivery(rd_kafka_t *client, const rd_kafka_message_t *message, void *opaque)
 {
@@ -71,28 +62,56 @@ static bool set_limits(rd_kafka_conf_t *conf, const weir_sink_options *options, 
     return weir_relay_client_set(conf, pairs, error);
 }
 
-weir_sink *weir_sink_open(const weir_config *config, const weir_sink_options *options,
-                          weir_error *error)
+/* Between two transactions a retry is the rule, not the exception: the next one can begin only when
+ * the markers of the last are written. librdkafka's own 100 ms would be most of a transaction. */
+static bool set_transactions(rd_kafka_conf_t *conf, const weir_config *config,
+                             const char *transactional_id, weir_error *error)
 {
+    bool chosen = false;
+    for (size_t i = 0; i < weir_config_count(config, "kafka.properties"); i++)
+        chosen = chosen || strcmp(weir_config_item_key(config, "kafka.properties", i),
+                                  "retry.backoff.ms") == 0;
+    const char *const pairs[] = {"transactional.id", transactional_id,
+                                 chosen ? NULL : "retry.backoff.ms", "10", NULL};
+    return weir_relay_client_set(conf, pairs, error);
+}
+
+static rd_kafka_conf_t *configure(const weir_config *config, const weir_sink_options *options,
+                                  weir_error *error)
+{
+    const char *id = options->transactional_id;
     const char *compression = weir_config_text(config, "relay.compression");
     const char *const ours[] = {"enable.idempotence",
                                 "true",
                                 "acks",
                                 "all",
-                                "enable.gapless.guarantee",
-                                "true",
                                 "message.timeout.ms",
-                                "0",
+                                id ? WEIR_TRANSACTION_MS : "0",
+                                id ? "transaction.timeout.ms" : "enable.gapless.guarantee",
+                                id ? WEIR_TRANSACTION_MS : "true",
                                 strcmp(compression, "none") == 0 ? NULL : "compression.type",
                                 compression,
                                 NULL};
+    rd_kafka_conf_t *conf = weir_relay_client_conf(config, ours, error);
+    if (!conf ||
+        (set_limits(conf, options, error) && (!id || set_transactions(conf, config, id, error))))
+        return conf;
+    rd_kafka_conf_destroy(conf);
+    return NULL;
+}
+
+weir_sink *weir_sink_open(const weir_config *config, const weir_sink_options *options,
+                          weir_error *error)
+{
     char reason[512];
+    rd_kafka_conf_t *conf = configure(config, options, error);
+    if (!conf)
+        return NULL;
     weir_sink *sink = weir_calloc(1, sizeof *sink);
     sink->delivered = options->delivered;
     sink->context = options->context;
-    rd_kafka_conf_t *conf = weir_relay_client_conf(config, ours, error);
-    if (!conf || !set_limits(conf, options, error))
-        goto failed;
+    if (options->transactional_id)
+        sink->transactional_id = weir_format("%s", options->transactional_id);
     rd_kafka_conf_set_opaque(conf, sink);
     rd_kafka_conf_set_dr_msg_cb(conf, on_delivery);
     rd_kafka_conf_set_error_cb(conf, on_error);
@@ -100,9 +119,8 @@ weir_sink *weir_sink_open(const weir_config *config, const weir_sink_options *op
     if (sink->client)
         return sink;
     weir_fail(error, WEIR_FATE_CONFIG, "Kafka producer: %s", reason);
-failed:
-    if (conf)
-        rd_kafka_conf_destroy(conf);
+    rd_kafka_conf_destroy(conf);
+    free(sink->transactional_id);
     free(sink);
     return NULL;
 }
@@ -112,14 +130,16 @@ void weir_sink_close(weir_sink *sink)
     if (!sink)
         return;
     sink->closing = true;
+    weir_sink_abort(sink);
     handle *entry, *next;
-    HASH_ITER(hh, sink->handles, entry, next)
+    HASH_ITER(hh, sink->topics, entry, next)
     {
-        HASH_DEL(sink->handles, entry);
+        HASH_DEL(sink->topics, entry);
         rd_kafka_topic_destroy(entry->topic);
         free(entry);
     }
     rd_kafka_destroy(sink->client);
+    free(sink->transactional_id);
     free(sink);
 }
 
@@ -129,7 +149,7 @@ static handle *find_handle(weir_sink *sink, const char *name)
     if (entry && strcmp(entry->name, name) == 0)
         return entry;
     size_t length = strlen(name);
-    HASH_FIND(hh, sink->handles, name, length, entry);
+    HASH_FIND(hh, sink->topics, name, length, entry);
     if (!entry) {
         entry = weir_calloc(1, sizeof *entry + length + 1);
         memcpy(entry->name, name, length);
@@ -138,7 +158,7 @@ static handle *find_handle(weir_sink *sink, const char *name)
             free(entry);
             return NULL;
         }
-        HASH_ADD(hh, sink->handles, name, length, entry);
+        HASH_ADD(hh, sink->topics, name, length, entry);
     }
     return sink->latest = entry;
 }
@@ -157,6 +177,8 @@ static rd_kafka_headers_t *copy_headers(const weir_headers *headers)
 bool weir_sink_produce(weir_sink *sink, const weir_message *message, bool *full, weir_error *error)
 {
     *full = false;
+    if (!weir_sink_begin(sink, error))
+        return false;
     const handle *to = find_handle(sink, message->topic);
     if (!to)
         return weir_kafka_fail(error, rd_kafka_last_error(), "topic %s", message->topic);
@@ -204,18 +226,16 @@ static bool advise(weir_error *error)
     return false;
 }
 
-/* rd_kafka_flush suspends linger.ms for as long as it runs. */
-void weir_sink_hurry(weir_sink *sink, int ms)
-{
-    rd_kafka_flush(sink->client, ms);
-}
-
 bool weir_sink_check(weir_sink *sink, weir_error *error)
 {
     char reason[512];
     rd_kafka_resp_err_t code = rd_kafka_fatal_error(sink->client, reason, sizeof reason);
-    return code == RD_KAFKA_RESP_ERR_NO_ERROR ||
-           weir_kafka_fail(error, code, "the producer has failed (%s)", reason) || advise(error);
+    if (code != RD_KAFKA_RESP_ERR_NO_ERROR)
+        return weir_kafka_fail(error, code, "the producer has failed (%s)", reason) ||
+               advise(error);
+    if (sink->failed)
+        *error = sink->failure;
+    return !sink->failed;
 }
 
 bool weir_sink_cut_off(const weir_sink *sink)

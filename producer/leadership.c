@@ -77,6 +77,14 @@ static bool leave_memory(weir_relay *relay, bool *left, weir_error *error)
     return true;
 }
 
+void weir_relay_lost_lead(weir_relay *relay)
+{
+    WEIR_WARN("relay", relay->name, "another relay has taken over",
+              WEIR_NUMBER("epoch", relay->epoch));
+    weir_relay_drop_store(relay);
+    weir_relay_enter(relay, WEIR_RELAY_CONNECTING);
+}
+
 static bool raise_epoch(weir_relay *relay, weir_error *error)
 {
     char host[64] = "", holder[96];

@@ -13,7 +13,6 @@
 #define ROOM_MS 5
 #define PACE_MS 10
 #define SHORTEST_REST_MS 1
-#define REST_SHARE 8         /* a rest is this part of the time since there was something to read */
 #define LONGEST_REST_MS 1000 /* the heartbeat is due every two seconds */
 #define KNOWN_US 3600000000  /* a broker forgets a producer after a day at the earliest */
 #define PROBE_US 1000000
@@ -73,6 +72,8 @@ static bool hand_over(weir_relay *relay, const weir_event *event, const weir_rel
         return false;
     if (!*taken)
         return true;
+    if (weir_ring_events(relay->ring) == 0)
+        relay->transaction_us = weir_clock_monotonic_us();
     weir_message message = {
         .topic = topic->name,
         .partition = partition,
@@ -148,7 +149,7 @@ static int64_t read_limit(const weir_relay *relay)
     int64_t batch = weir_config_integer(relay->config, "relay.batch_events");
     int64_t events = (int64_t)weir_ring_free_events(relay->ring);
     int64_t by_bytes = (int64_t)weir_ring_free_bytes(relay->ring) / (relay->mean_bytes + 1);
-    int64_t in_flight = (int64_t)weir_ring_events(relay->ring);
+    int64_t in_flight = (int64_t)weir_ring_in_flight(relay->ring);
     int64_t limit = events < by_bytes ? events : by_bytes;
     if (limit > batch)
         limit = batch;
@@ -172,20 +173,20 @@ static bool read_some(weir_relay *relay, int64_t limit, weir_error *error)
     weir_read next = {
         .after = relay->read_position, .limit = limit, .horizon = relay->read_through};
     relay->read_events = 0;
-    relay->paused = relay->drained = false;
+    relay->paused = false;
+    relay->caught_up = false;
     bool ok = weir_store_read(relay->store, &next, on_event, relay, error);
     weir_metric_set(relay->meters.horizon, (double)next.horizon);
     if (!ok)
         return relay->paused && weir_store_alive(relay->store);
-    relay->drained = relay->read_events < limit;
-    relay->read_through =
-        relay->drained && next.horizon > relay->read_position ? next.horizon : relay->read_position;
+    relay->caught_up = relay->read_events < limit;
+    relay->read_through = relay->caught_up && next.horizon > relay->read_position
+                              ? next.horizon
+                              : relay->read_position;
     return true;
 }
 
-/* rest_a_while: nothing is left to read. The longer ago the last event, the longer, as far as the
- * cursor permits; so while traffic flows an event waits a fraction of the time since the one before
- * it. */
+/* rest_a_while: nothing to read; each time twice as long, as far as the cursor permits. */
 static bool rest_a_while(weir_relay *relay, weir_error *error)
 {
     int64_t longest = weir_config_integer(relay->config, "relay.poll_max_ms");
@@ -195,15 +196,13 @@ static bool rest_a_while(weir_relay *relay, weir_error *error)
         longest = cursor_ms;
     if (longest > LONGEST_REST_MS)
         longest = LONGEST_REST_MS;
-    int64_t rest = (weir_clock_monotonic_us() - relay->found_us) / 1000 / REST_SHARE;
-    if (rest < SHORTEST_REST_MS)
-        rest = SHORTEST_REST_MS;
-    if (rest > longest)
-        rest = longest;
+    relay->pause_ms = relay->pause_ms ? 2 * relay->pause_ms : SHORTEST_REST_MS;
+    if (relay->pause_ms > longest)
+        relay->pause_ms = (int)longest;
     /* Nothing to do is progress only while it could be done: an outage shows in /healthz. */
     if (weir_ring_events(relay->ring) == 0 && atomic_load(&relay->shown.kafka_up))
         weir_relay_progress(relay);
-    return weir_relay_rest(relay, (int)rest, error);
+    return weir_relay_rest(relay, relay->pause_ms, error);
 }
 
 /* watch_kafka says once that no broker can be reached, and once that one can again. With something
@@ -227,38 +226,20 @@ static void watch_kafka(weir_relay *relay)
     }
 }
 
-/* find_more: *more false when nothing was appended since a read that left nothing. The sequence
- * says so for a fraction of what asking for the horizon costs; a position that is drawn and not
- * committed yet, or never will be, counts as more. */
-static bool find_more(weir_relay *relay, bool *more, weir_error *error)
-{
-    int64_t last = 0;
-    *more = !relay->drained;
-    if (*more)
-        return true;
-    bool ok = weir_relay_last_position(relay, &last, error);
-    *more = ok && last > relay->read_through;
-    return ok;
-}
-
 static bool read_and_rest(weir_relay *relay, weir_error *error)
 {
-    bool more;
     int64_t limit = read_limit(relay);
     if (limit == 0)
         return weir_relay_serve(relay, ROOM_MS, error);
     int64_t most = paced(relay);
     if (most == 0)
         return weir_relay_rest(relay, PACE_MS, error);
-    if (!find_more(relay, &more, error))
+    if (!read_some(relay, most < limit ? most : limit, error))
         return false;
-    if (more) {
-        if (!read_some(relay, most < limit ? most : limit, error))
-            return false;
-        if (relay->read_events > 0)
-            relay->found_us = weir_clock_monotonic_us();
-    }
-    return !relay->drained || rest_a_while(relay, error);
+    if (relay->read_events == 0 && !relay->paused)
+        return rest_a_while(relay, error);
+    relay->pause_ms = 0;
+    return true;
 }
 
 bool weir_relay_publish(weir_relay *relay, weir_error *error)
@@ -268,9 +249,11 @@ bool weir_relay_publish(weir_relay *relay, weir_error *error)
     if (relay->state != WEIR_RELAY_ACTIVE)
         return true;
     watch_kafka(relay);
+    if (!weir_relay_commit(relay, error))
+        return false;
     if (!weir_relay_save_due(relay, error))
         return false;
-    if (relay->state != WEIR_RELAY_ACTIVE)
+    if (relay->state != WEIR_RELAY_ACTIVE || relay->committing)
         return true;
     if (!weir_relay_lag_due(relay, error))
         return false;

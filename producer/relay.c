@@ -19,6 +19,17 @@
 #define STATE_NAME(name) #name,
 static const char *const state_names[] = {WEIR_RELAY_STATES(STATE_NAME)};
 
+/* A whole transaction stays in the ring until it is committed. The read that fills it up has room.
+ */
+static weir_ring *new_ring(const weir_relay *relay)
+{
+    size_t in_flight = (size_t)weir_config_integer(relay->config, "relay.in_flight_events");
+    size_t bytes = (size_t)weir_config_integer(relay->config, "relay.in_flight_bytes");
+    size_t in_transaction =
+        (size_t)weir_config_integer(relay->config, "relay.transaction_events") + in_flight;
+    return weir_ring_new(relay->exactly_once ? in_transaction : in_flight, in_flight, bytes);
+}
+
 weir_relay *weir_relay_new(const weir_config *config, weir_stop *stop, weir_error *error)
 {
     weir_shape shape;
@@ -33,8 +44,8 @@ weir_relay *weir_relay_new(const weir_config *config, weir_stop *stop, weir_erro
     relay->goal = -1;
     relay->mean_bytes = 1024;
     relay->backoff = (weir_backoff){.initial_ms = BACKOFF_INITIAL_MS, .max_ms = BACKOFF_MAX_MS};
-    relay->ring = weir_ring_new((size_t)weir_config_integer(config, "relay.in_flight_events"),
-                                (size_t)weir_config_integer(config, "relay.in_flight_bytes"));
+    relay->exactly_once = weir_relay_is_exactly_once(relay);
+    relay->ring = new_ring(relay);
     relay->events_pace.per_second = weir_config_integer(config, "relay.max_events_per_second");
     relay->bytes_pace.per_second = weir_config_integer(config, "relay.max_bytes_per_second");
     weir_relay_meters_open(&relay->meters, relay->name);
@@ -120,6 +131,7 @@ void weir_relay_drop_sink(weir_relay *relay)
     relay->sink = NULL;
     relay->failed_code = 0;
     relay->log_lost = false;
+    relay->committing = false;
     relay->cut_off_since_us = 0;
     weir_ring_reset(relay->ring, weir_ring_cursor(relay->ring));
 }
@@ -141,6 +153,8 @@ bool weir_relay_wind_up(weir_relay *relay, weir_error *error)
         return false;
     if (relay->state != WEIR_RELAY_STOPPING)
         return true;
+    if (!weir_relay_commit(relay, error))
+        return false;
     if (!drained(relay))
         return weir_relay_save_due(relay, error);
     size_t left = weir_ring_events(relay->ring);

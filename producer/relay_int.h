@@ -53,7 +53,8 @@ struct weir_relay {
     const weir_config *config;
     weir_stop *stop;
     const char *name;
-    bool once;
+    bool once, exactly_once;
+    int shard;
     weir_relay_state state;
     weir_relay_meters meters;
     weir_relay_shown shown;
@@ -71,7 +72,9 @@ struct weir_relay {
     bool single;     /* one message a request, to name the one that Kafka refuses */
     int failed_code; /* first failed delivery, a refusal before others; 0: none */
     int64_t failed_position;
-    bool log_lost; /* an acknowledgement came for an offset that was there before */
+    bool log_lost;          /* an acknowledgement came for an offset that was there before */
+    bool committing;        /* the transaction takes nothing more */
+    int64_t transaction_us; /* when its first event was handed over */
     int64_t cut_off_since_us, probed_us;
 
     int64_t read_position; /* last event read */
@@ -79,10 +82,10 @@ struct weir_relay {
     int64_t goal;          /* once: all up to here is wanted; -1: not known yet */
     char wanted[128];      /* aggregate type without a topic, met by the last read */
     bool paused;           /* the last read was ended early by us */
-    bool drained;          /* the last read left nothing that could be read then */
+    bool caught_up;        /* the last read came to the horizon */
     int64_t read_events;   /* of the last read */
     int64_t mean_bytes;    /* of a message, rolling */
-    int64_t found_us;      /* when the last read that found something ended */
+    int pause_ms;
     weir_pace events_pace, bytes_pace;
     weir_shape shape;
     weir_buffer value; /* of the message being made, where it is not the event's data */
@@ -114,15 +117,26 @@ void weir_relay_drop_store(weir_relay *relay);
 void weir_relay_drop_sink(weir_relay *relay);
 void weir_relay_meters_open(weir_relay_meters *meters, const char *relay);
 
-/* weir_relay_serve takes deliveries for at most ms and moves the ring's cursor. */
+/* weir_relay_serve takes deliveries for at most ms and, unless they wait for a commit, releases. */
 WEIR_MUST_USE bool weir_relay_serve(weir_relay *relay, int ms, weir_error *error);
+
+/* weir_relay_release moves the ring's cursor over what is acknowledged, now for good. */
+WEIR_MUST_USE bool weir_relay_release(weir_relay *relay, weir_error *error);
+
+/* weir_relay_commit commits the open transaction if it is due, or goes on doing so. Not while rows
+ * are streaming. */
+WEIR_MUST_USE bool weir_relay_commit(weir_relay *relay, weir_error *error);
+
+/* weir_relay_take_over ends the transactions of predecessors; *led false: not ours to end. */
+WEIR_MUST_USE bool weir_relay_take_over(weir_relay *relay, bool *led, weir_error *error);
+bool weir_relay_is_exactly_once(const weir_relay *relay);
+char *weir_relay_transactional_id(const weir_relay *relay); /* the caller frees it */
+
+/* weir_relay_lost_lead closes the store: somebody else leads. */
+void weir_relay_lost_lead(weir_relay *relay);
 
 /* weir_relay_rest waits for at most ms, or until a stop, serving deliveries. */
 WEIR_MUST_USE bool weir_relay_rest(weir_relay *relay, int ms, weir_error *error);
-
-/* weir_relay_last_position: every event committed by now lies at or below it. Cheap. */
-WEIR_MUST_USE bool weir_relay_last_position(weir_relay *relay, int64_t *position,
-                                            weir_error *error);
 
 /* weir_relay_on_delivery is the sink's callback. */
 weir_delivery_fn weir_relay_on_delivery;

@@ -8,16 +8,19 @@
 
 struct weir_ring {
     weir_flight *flights;
-    size_t capacity, bytes_limit, bytes;
-    uint64_t oldest, next; /* sequences in flight: oldest ≤ s < next */
+    size_t capacity;
+    size_t in_flight_limit, in_flight; /* not acknowledged */
+    size_t bytes_limit, bytes;         /* of these */
+    uint64_t oldest, next;             /* sequences in flight: oldest ≤ s < next */
     int64_t cursor;
 };
 
-weir_ring *weir_ring_new(size_t events, size_t bytes)
+weir_ring *weir_ring_new(size_t events, size_t in_flight, size_t bytes)
 {
     weir_ring *ring = weir_calloc(1, sizeof *ring);
     ring->flights = weir_calloc(events, sizeof *ring->flights);
     ring->capacity = events;
+    ring->in_flight_limit = in_flight;
     ring->bytes_limit = bytes;
     return ring;
 }
@@ -39,6 +42,7 @@ static weir_flight *flight_of(const weir_ring *ring, uint64_t sequence)
 void weir_ring_reset(weir_ring *ring, int64_t cursor)
 {
     ring->oldest = ring->next;
+    ring->in_flight = 0;
     ring->bytes = 0;
     ring->cursor = cursor;
 }
@@ -48,9 +52,16 @@ size_t weir_ring_events(const weir_ring *ring)
     return (size_t)(ring->next - ring->oldest);
 }
 
+size_t weir_ring_in_flight(const weir_ring *ring)
+{
+    return ring->in_flight;
+}
+
 size_t weir_ring_free_events(const weir_ring *ring)
 {
-    return ring->capacity - weir_ring_events(ring);
+    size_t slots = ring->capacity - weir_ring_events(ring);
+    size_t flights = ring->in_flight_limit - ring->in_flight;
+    return slots < flights ? slots : flights;
 }
 
 size_t weir_ring_free_bytes(const weir_ring *ring)
@@ -60,8 +71,8 @@ size_t weir_ring_free_bytes(const weir_ring *ring)
 
 bool weir_ring_has_room(const weir_ring *ring, size_t bytes)
 {
-    return ring->oldest == ring->next ||
-           (weir_ring_free_events(ring) > 0 && bytes <= weir_ring_free_bytes(ring));
+    return weir_ring_free_events(ring) > 0 &&
+           (ring->in_flight == 0 || bytes <= weir_ring_free_bytes(ring));
 }
 
 int64_t weir_ring_cursor(const weir_ring *ring)
@@ -80,6 +91,7 @@ uint64_t weir_ring_push(weir_ring *ring, int64_t position, size_t partition, siz
         .bytes = bytes,
         .partition = partition,
     };
+    ring->in_flight++;
     ring->bytes += bytes;
     return ring->next++;
 }
@@ -87,6 +99,7 @@ uint64_t weir_ring_push(weir_ring *ring, int64_t position, size_t partition, siz
 void weir_ring_take_back(weir_ring *ring)
 {
     ring->next--;
+    ring->in_flight--;
     ring->bytes -= flight_of(ring, ring->next)->bytes;
 }
 
@@ -111,6 +124,8 @@ const weir_flight *weir_ring_acknowledge(weir_ring *ring, uint64_t sequence, int
     weir_flight *flight = flight_of(ring, sequence);
     flight->acknowledged = true;
     flight->offset = offset;
+    ring->in_flight--;
+    ring->bytes -= flight->bytes;
     return flight;
 }
 
@@ -120,7 +135,6 @@ bool weir_ring_release(weir_ring *ring, weir_flight *flight)
         return false;
     *flight = *flight_of(ring, ring->oldest);
     ring->oldest++;
-    ring->bytes -= flight->bytes;
     ring->cursor = flight->through;
     return true;
 }

@@ -1,5 +1,5 @@
 /* The ring of what is in flight: events handed to Kafka, in position order, from the first that is
- * not acknowledged to the last.
+ * not acknowledged (or, in a transaction, not committed) to the last.
  *
  * Its cursor is the one number that everything after a crash begins from, so it keeps this: every
  * event at or below the cursor is acknowledged, whatever the order in which acknowledgements come.
@@ -24,16 +24,18 @@ typedef struct weir_flight {
     bool acknowledged;
 } weir_flight;
 
-/* weir_ring_new makes a ring for at most events and, unless a single event is larger, bytes. */
-weir_ring *weir_ring_new(size_t events, size_t bytes);
+/* weir_ring_new makes a ring for at most `events`, of which at most `in_flight` are not
+ * acknowledged and, unless a single event is larger, these are at most `bytes`. */
+weir_ring *weir_ring_new(size_t events, size_t in_flight, size_t bytes);
 void weir_ring_free(weir_ring *ring);
 
 /* weir_ring_reset forgets what is in flight and begins at a cursor. */
 void weir_ring_reset(weir_ring *ring, int64_t cursor);
 
-/* weir_ring_has_room: an event of that size may be pushed. An empty ring takes any size. */
+/* weir_ring_has_room: an event of that size may be pushed. With nothing in flight any size may. */
 bool weir_ring_has_room(const weir_ring *ring, size_t bytes);
 size_t weir_ring_events(const weir_ring *ring);
+size_t weir_ring_in_flight(const weir_ring *ring); /* of these: not acknowledged */
 size_t weir_ring_free_events(const weir_ring *ring);
 size_t weir_ring_free_bytes(const weir_ring *ring);
 int64_t weir_ring_cursor(const weir_ring *ring);

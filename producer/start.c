@@ -202,30 +202,30 @@ bool weir_relay_find_tails(weir_relay *relay, weir_tail_reader *reader, size_t f
     return ok;
 }
 
-bool weir_relay_last_position(weir_relay *relay, int64_t *position, weir_error *error)
+static bool find_goal(weir_relay *relay, weir_error *error)
 {
+    if (!relay->once || relay->goal >= 0)
+        return true;
     weir_result *result = ask(relay, "relay_goal", NULL, 0, error);
     if (result)
-        *position = weir_result_integer(result, 0, 0);
+        relay->goal = weir_result_integer(result, 0, 0);
     weir_result_free(result);
     return result != NULL;
 }
 
-static bool find_goal(weir_relay *relay, weir_error *error)
-{
-    return !relay->once || relay->goal >= 0 || weir_relay_last_position(relay, &relay->goal, error);
-}
-
 static bool open_sink(weir_relay *relay, weir_error *error)
 {
+    char *id = relay->exactly_once ? weir_relay_transactional_id(relay) : NULL;
     weir_sink_options options = {
         .events = (size_t)weir_config_integer(relay->config, "relay.in_flight_events"),
         .bytes = (size_t)weir_config_integer(relay->config, "relay.in_flight_bytes"),
         .single = relay->single,
+        .transactional_id = id,
         .delivered = weir_relay_on_delivery,
         .context = relay,
     };
     relay->sink = weir_sink_open(relay->config, &options, error);
+    free(id);
     return relay->sink != NULL;
 }
 
@@ -235,7 +235,8 @@ static void begin(weir_relay *relay)
     relay->read_through = relay->read_position;
     relay->unclean = false;
     relay->wanted[0] = '\0';
-    relay->drained = false;
+    relay->pause_ms = 0;
+    relay->caught_up = false;
     relay->saved_us = 0; /* at once: what the tails showed is worth keeping */
     weir_relay_kafka_up(relay, true, NULL);
     weir_relay_progress(relay);
@@ -251,7 +252,14 @@ bool weir_relay_start(weir_relay *relay, weir_error *error)
     relay->read_position = relay->saved_position;
     relay->parts_changed = false;
     weir_tail_reader *reader = NULL;
-    bool ok = load_topics(relay, error) && load_partitions(relay, error) && open_sink(relay, error);
+    bool led = false;
+    bool ok = load_topics(relay, error) && load_partitions(relay, error) &&
+              open_sink(relay, error) && weir_relay_take_over(relay, &led, error);
+    if (ok && !led) {
+        weir_relay_drop_sink(relay);
+        weir_relay_lost_lead(relay);
+        return true;
+    }
     if (ok) {
         reader = weir_tail_reader_open(relay->config, relay->stop, error);
         ok = reader && check_topics(relay, reader, error) &&

@@ -20,6 +20,7 @@ CREATE TABLE weir.relays (
     sent         bigint      NOT NULL DEFAULT 0,
     published    bigint      NOT NULL DEFAULT 0,
     clean        boolean     NOT NULL DEFAULT true,
+    transactional_id text,
     holder       text,
     started_at   timestamptz,
     heartbeat_at timestamptz
@@ -28,6 +29,7 @@ COMMENT ON COLUMN weir.relays.position IS 'cursor: every event up to here is ack
 COMMENT ON COLUMN weir.relays.sent IS 'position of the last event handed to Kafka, acknowledged or not; only to explain lag';
 COMMENT ON COLUMN weir.relays.epoch IS 'raised by whoever takes over; a cursor update of an older epoch finds no row';
 COMMENT ON COLUMN weir.relays.clean IS 'the last holder stopped with nothing in flight';
+COMMENT ON COLUMN weir.relays.transactional_id IS 'Kafka may hold an open transaction of this id; ended before a tail is read';
 
 CREATE TABLE weir.relay_partitions (
     relay       text    NOT NULL REFERENCES weir.relays,

@@ -1,0 +1,2 @@
+-- relay_transactional_id: relay, epoch. The id that may have transactions, or null. No row: somebody else leads.
+SELECT transactional_id FROM weir.relays WHERE relay = $1::text AND epoch = $2::bigint
