@@ -346,14 +346,16 @@ const weir_command weir_commands[] = {
     {"relay", "", "publish committed events to Kafka",
      "Publishes every committed event to its aggregate type's topic, in order, until SIGTERM or\n"
      "SIGINT, then stops cleanly; a second signal ends it at once. Of several relays of one name\n"
-     "one is active, the others stand by. A store or broker that is away is waited for, for ever,\n"
+     "one is active, the others stand by and replace it when it dies or falls silent; with\n"
+     "relay.shards they share its parts. A store or broker that is away is waited for, for ever,\n"
      "with --once too: then use `timeout`.",
      "  weir relay\n"
      "  weir relay --once\n",
      NULL, relay_options, 0, 0, 0, WEIR_NEEDS_CONFIG | WEIR_NEEDS_LOG | WEIR_AS_RELAY,
      weir_verb_relay},
     {"relay status", "", "show how far the relay is",
-     "Shows every relay's cursor, who holds it, its lag in events and in seconds (age of the\n"
+     "Shows every relay's shards: cursor, who holds it, its lag in events and in seconds (age of "
+     "the\n"
      "oldest event not acknowledged), and which open transactions, prepared ones too, hold "
      "readers\n"
      "of all events back. Where the lag is:\n"

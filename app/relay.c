@@ -4,10 +4,10 @@
 
 bool weir_verb_relay(weir_session *session, weir_error *error)
 {
-    weir_relay *relay = weir_relay_new(session->config, &session->stop, error);
-    if (!relay)
+    weir_relays *relays = weir_relays_new(session->config, &session->stop, error);
+    if (!relays)
         return false;
-    bool ok = weir_relay_run(relay, weir_arguments_flag(&session->arguments, "once"), error);
-    weir_relay_free(relay);
+    bool ok = weir_relays_run(relays, weir_arguments_flag(&session->arguments, "once"), error);
+    weir_relays_free(relays);
     return ok;
 }

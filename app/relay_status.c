@@ -18,6 +18,7 @@
 
 enum column {
     NAME,
+    SHARD,
     EPOCH,
     POSITION,
     SENT,
@@ -87,6 +88,7 @@ static void write_decimal(weir_table *table, const char *number)
 }
 
 static const weir_column relay_columns[] = {{"relay", "RELAY", false},
+                                            {"shard", "SHARD", true},
                                             {"state", "STATE", false},
                                             {"holder", "HOLDER", false},
                                             {"epoch", "EPOCH", true},
@@ -113,6 +115,7 @@ static bool write_relay(report *to, weir_table *table, const weir_result *relays
     if (!measure(to, relays, row, &all, error))
         return false;
     weir_table_text(table, name);
+    weir_table_number(table, weir_result_integer(relays, row, SHARD));
     weir_table_text(table, state);
     weir_table_text(table, weir_result_value(relays, row, HOLDER));
     weir_table_number(table, weir_result_integer(relays, row, EPOCH));

@@ -13,7 +13,7 @@ static void *run_relay(void *context)
 {
     weir_serve *serve = context;
     weir_error error = {0};
-    serve->relay_failed = !weir_relay_run(serve->relay, false, &error);
+    serve->relay_failed = !weir_relays_run(serve->relays, false, &error);
     if (serve->relay_failed) {
         WEIR_ERROR("relay", weir_config_text(serve->runtime.config, "relay.name"),
                    "failed for good", WEIR_TEXT("why", error.message),
@@ -54,13 +54,15 @@ bool weir_verb_serve(weir_session *session, weir_error *error)
                                   weir_serve_pages, &serve, error)))
         goto out;
     WEIR_INFO("admin", weir_admin_address(admin), "listening");
-    if (!weir_runtime_check(&serve.runtime, error) ||
-        !(serve.relay = weir_relay_new(session->config, &session->stop, error)))
+    if (!weir_runtime_check(&serve.runtime, error))
+        goto out;
+    serve.relays = weir_relays_new(session->config, &session->stop, error);
+    if (!serve.relays)
         goto out;
     ok = run_parts(&serve, error);
 out:
     weir_admin_close(admin);
-    weir_relay_free(serve.relay);
+    weir_relays_free(serve.relays);
     weir_runtime_free(&serve.runtime);
     return ok || (weir_stop_requested(&session->stop) && error->fate == WEIR_FATE_RETRY);
 }

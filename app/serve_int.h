@@ -9,7 +9,7 @@
 #include "producer/producer.h"
 
 typedef struct weir_serve {
-    weir_relay *relay;
+    weir_relays *relays;
     weir_runtime runtime;
     atomic_bool started; /* set once relay and runtime are there and run; read first */
     int64_t started_us;  /* monotonic */

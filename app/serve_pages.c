@@ -5,6 +5,7 @@
  * Readiness is whether every part runs, is connected and has its share of the work. */
 #include "app/serve_int.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #define PROGRESS_US (INT64_C(30) * 1000 * 1000)
@@ -27,10 +28,10 @@ static int64_t idle_since(const weir_serve *serve, int64_t progress_us)
 }
 
 /* A standby holds no broker connection; what shows that it stands by is that it keeps asking. */
-static part part_of_relay(const weir_serve *serve)
+static part part_of_relay(const weir_serve *serve, size_t shard)
 {
     weir_relay_health health;
-    weir_relay_health_get(serve->relay, &health);
+    weir_relays_health_get(serve->relays, shard, &health);
     part relay = {.kind = "relay", .name = weir_config_text(serve->runtime.config, "relay.name")};
     relay.idle_us = idle_since(serve, health.progress_us);
     relay.healthy = relay.idle_us < PROGRESS_US;
@@ -63,8 +64,15 @@ static part part_of_subscription(const weir_serve *serve, const weir_member *mem
 
 static void each_part(const weir_serve *serve, part_fn *fn, void *context)
 {
-    part relay = part_of_relay(serve);
-    fn(context, &relay);
+    size_t shards = weir_relays_count(serve->relays);
+    for (size_t i = 0; i < shards; i++) {
+        part relay = part_of_relay(serve, i);
+        char name[160];
+        snprintf(name, sizeof name, "%s/%zu", relay.name, i);
+        if (shards > 1)
+            relay.name = name;
+        fn(context, &relay);
+    }
     for (size_t i = 0; i < serve->runtime.count; i++) {
         part subscription = part_of_subscription(serve, &serve->runtime.members[i]);
         fn(context, &subscription);

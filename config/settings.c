@@ -61,6 +61,11 @@ const weir_setting weir_settings[] = {
         "topic properties of this aggregate type's topic: cleanup.policy, retention.ms, …; each "
         "goes before the same one of kafka.topic_properties"),
     TEXT("relay.name", "main", "relays of one name take turns; one is active"),
+    INTEGER("relay.shards", "1", 1, 64, "",
+            "parts of a relay that publish side by side, each with partitions of its own; the same "
+            "for all relays of a name, changed by stopping all of them"),
+    INTEGER("relay.takeover_ms", "5000", 1000, 600000, "ms",
+            "an active relay that has been silent for so long is replaced by a standby"),
     CHOICE("relay.delivery", "at_least_once", "at_least_once|exactly_once",
            "at_least_once: idempotent producer, acks=all; duplicates only of what was in flight "
            "at a kill. exactly_once: Kafka transactions; none for readers with "

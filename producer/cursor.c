@@ -8,7 +8,6 @@
 
 #include "producer/relay_int.h"
 
-#define HEARTBEAT_US 2000000
 #define ARRAY_LIMIT (64 << 20)
 
 typedef struct changes {
@@ -36,6 +35,7 @@ static void collect(const weir_relay_topics *topics, changes *all)
 static void written(weir_relay *relay)
 {
     relay->saved_position = weir_ring_cursor(relay->ring);
+    relay->saved_sent = relay->read_position;
     relay->unsaved_events = 0;
     relay->parts_changed = false;
     for (size_t i = 0; i < relay->topics.part_count; i++)
@@ -44,8 +44,9 @@ static void written(weir_relay *relay)
 
 static bool write_cursor(weir_relay *relay, bool clean, changes *all, bool *led, weir_error *error)
 {
-    char numbers[4][24];
+    char numbers[5][24];
     weir_param params[] = {WEIR_PARAM_TEXT(relay->name),
+                           weir_param_integer(relay->shard, numbers[4]),
                            weir_param_integer(relay->epoch, numbers[0]),
                            weir_param_integer(weir_ring_cursor(relay->ring), numbers[1]),
                            weir_param_integer(relay->unsaved_events, numbers[2]),
@@ -56,7 +57,7 @@ static bool write_cursor(weir_relay *relay, bool clean, changes *all, bool *led,
                            weir_array_param(&all->offsets),
                            weir_param_integer(relay->read_position, numbers[3])};
     weir_result *result = weir_connection_query(weir_store_connection(relay->store), "relay_cursor",
-                                                params, 10, error);
+                                                params, 11, error);
     if (!result)
         return false;
     *led = weir_result_rows(result) == 1;
@@ -71,6 +72,7 @@ bool weir_relay_save(weir_relay *relay, bool clean, weir_error *error)
                    {WEIR_BUFFER(ARRAY_LIMIT), 0},
                    {WEIR_BUFFER(ARRAY_LIMIT), 0}};
     bool led = true, ok = false;
+    int64_t asked_us = weir_clock_monotonic_us();
     if (WEIR_FAIL_AT(relay_before_cursor))
         return false;
     collect(&relay->topics, &all);
@@ -80,19 +82,21 @@ bool weir_relay_save(weir_relay *relay, bool clean, weir_error *error)
     weir_array_free(&all.positions);
     weir_array_free(&all.offsets);
     relay->saved_us = weir_clock_monotonic_us();
-    if (ok && led)
-        written(relay);
     if (ok && !led)
-        weir_relay_lost_lead(relay);
+        return weir_relay_lose(relay, error);
+    if (ok) {
+        relay->beat_us = asked_us;
+        written(relay);
+    }
     return ok;
 }
 
 bool weir_relay_save_due(weir_relay *relay, weir_error *error)
 {
     int64_t waited = weir_clock_monotonic_us() - relay->saved_us;
-    bool changed = relay->parts_changed || weir_ring_cursor(relay->ring) != relay->saved_position;
-    if (waited <
-        (changed ? weir_config_integer(relay->config, "relay.cursor_ms") * 1000 : HEARTBEAT_US))
-        return true;
+    bool changed = relay->parts_changed || weir_ring_cursor(relay->ring) != relay->saved_position ||
+                   relay->read_position != relay->saved_sent;
+    if (!changed || waited < weir_config_integer(relay->config, "relay.cursor_ms") * 1000)
+        return weir_relay_beat(relay, error);
     return weir_relay_save(relay, false, error);
 }

@@ -6,6 +6,7 @@
 #include "producer/relay_int.h"
 
 #define SLICE_MS 5
+#define LONGEST_MS 100 /* the heartbeat may be due */
 
 static weir_fate fate_of(int kafka_code)
 {
@@ -101,8 +102,10 @@ bool weir_relay_rest(weir_relay *relay, int ms, weir_error *error)
         int left = (int)((until - weir_clock_monotonic_us() + 999) / 1000);
         if (left <= 0 || weir_stop_requested(relay->stop))
             return weir_relay_serve(relay, 0, error);
+        if (!weir_relay_beat(relay, error))
+            return false;
         if (!relay->sink || weir_ring_events(relay->ring) == 0)
-            weir_stop_wait(relay->stop, left);
+            weir_stop_wait(relay->stop, left < LONGEST_MS ? left : LONGEST_MS);
         else if (!weir_relay_serve(relay, left < SLICE_MS ? left : SLICE_MS, error))
             return false;
     }
@@ -133,7 +136,7 @@ static bool refuse(weir_relay *relay, weir_error *error)
 
 static void start_over(weir_relay *relay, const char *why)
 {
-    WEIR_WARN("relay", relay->name, "starting over with a new producer", WEIR_TEXT("reason", why));
+    WEIR_WARN("relay", relay->title, "starting over with a new producer", WEIR_TEXT("reason", why));
     weir_metric_add(relay->meters.errors, 1);
     relay->unclean = true;
     weir_relay_drop_sink(relay);

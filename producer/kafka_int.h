@@ -34,6 +34,10 @@ WEIR_MUST_USE bool weir_relay_client_set(rd_kafka_conf_t *conf, const char *cons
 struct weir_tail_reader;
 rd_kafka_t *weir_tail_reader_client(struct weir_tail_reader *reader, weir_stop **stop);
 
+/* weir_tail_reader_interrupted is to be asked all the while that Kafka is waited for: true, with
+ * RETRY, when the wait is to end. */
+bool weir_tail_reader_interrupted(const struct weir_tail_reader *reader, weir_error *error);
+
 /* weir_kafka_refuse_topic is weir_kafka_fail with what to do about it, if that is known. */
 bool weir_kafka_refuse_topic(rd_kafka_resp_err_t code, const char *verb, const char *topic,
                              weir_error *error);

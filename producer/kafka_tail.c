@@ -10,7 +10,7 @@
 #include "producer/kafka_int.h"
 #include "producer/tail_reader_int.h"
 
-#define ANSWER_MS 5000
+#define ANSWER_MS 2500 /* shorter than a heartbeat may be late */
 #define LOOK_US 3000000
 #define SLICE_MS 100
 #define SILENCE_US 10000000
@@ -20,6 +20,8 @@
 struct weir_tail_reader {
     rd_kafka_t *client;
     weir_stop *stop;
+    weir_beat_fn *beat; /* NULL: none */
+    void *context;      /* of beat */
     const struct rd_kafka_metadata *metadata;
 };
 
@@ -79,9 +81,18 @@ void weir_tail_reader_close(weir_tail_reader *reader)
     free(reader);
 }
 
-static bool stopped(const weir_tail_reader *reader, weir_error *error)
+void weir_tail_reader_keep_beating(weir_tail_reader *reader, weir_beat_fn *beat, void *context)
 {
-    return weir_stop_requested(reader->stop) && !weir_fail(error, WEIR_FATE_RETRY, "stopped");
+    reader->beat = beat;
+    reader->context = context;
+}
+
+bool weir_tail_reader_interrupted(const weir_tail_reader *reader, weir_error *error)
+{
+    if (weir_stop_requested(reader->stop))
+        return !weir_fail(error, WEIR_FATE_RETRY, "stopped");
+    return reader->beat && !reader->beat(reader->context) &&
+           !weir_fail(error, WEIR_FATE_RETRY, "interrupted: the store went away");
 }
 
 bool weir_tail_reader_look(weir_tail_reader *reader, weir_error *error)
@@ -93,7 +104,7 @@ bool weir_tail_reader_look(weir_tail_reader *reader, weir_error *error)
         rd_kafka_metadata_destroy(reader->metadata);
     reader->metadata = NULL;
     do {
-        if (stopped(reader, error))
+        if (weir_tail_reader_interrupted(reader, error))
             return false;
         code = rd_kafka_metadata(reader->client, 1, NULL, &reader->metadata, 1000);
     } while (code != RD_KAFKA_RESP_ERR_NO_ERROR && weir_clock_monotonic_us() < deadline);
@@ -149,7 +160,7 @@ static bool look_at_ends(weir_tail_reader *reader, weir_tail *tails, size_t coun
     *moved = false;
     for (size_t i = 0; i < count; i++) {
         int64_t before = tails[i].high;
-        if (stopped(reader, error))
+        if (weir_tail_reader_interrupted(reader, error))
             return false;
         rd_kafka_resp_err_t code =
             rd_kafka_query_watermark_offsets(reader->client, tails[i].topic, tails[i].partition,
@@ -166,7 +177,8 @@ static bool settle(weir_tail_reader *reader, weir_tail *tails, size_t count, wei
     int64_t unchanged_since = weir_clock_monotonic_us();
     while (weir_clock_monotonic_us() - unchanged_since < SETTLE_US) {
         bool moved;
-        if (weir_stop_wait(reader->stop, SETTLE_LOOK_MS) && stopped(reader, error))
+        if (weir_stop_wait(reader->stop, SETTLE_LOOK_MS) &&
+            weir_tail_reader_interrupted(reader, error))
             return false;
         if (!look_at_ends(reader, tails, count, &moved, error))
             return false;
@@ -287,7 +299,7 @@ static bool read_ranges(weir_tail_round *round, weir_error *error)
 {
     int64_t heard = weir_clock_monotonic_us();
     while (round->left > 0) {
-        if (stopped(round->reader, error))
+        if (weir_tail_reader_interrupted(round->reader, error))
             return false;
         if (weir_clock_monotonic_us() - heard > SILENCE_US)
             return weir_kafka_fail(error, RD_KAFKA_RESP_ERR__TIMED_OUT,

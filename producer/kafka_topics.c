@@ -9,9 +9,11 @@
 #define WAIT_US 15000000
 #define SLICE_MS 100
 
-static bool give_up(weir_stop *stop, int64_t deadline_us)
+static bool give_up(weir_tail_reader *reader, int64_t deadline_us)
 {
-    return weir_stop_requested(stop) || weir_clock_monotonic_us() > deadline_us;
+    weir_error ignored;
+    return weir_tail_reader_interrupted(reader, &ignored) ||
+           weir_clock_monotonic_us() > deadline_us;
 }
 
 /* is_set_by_type: the aggregate type's own value goes before the common one. */
@@ -52,11 +54,11 @@ static rd_kafka_NewTopic_t *describe(const weir_config *config, const weir_topic
     return made;
 }
 
-static rd_kafka_event_t *wait_for(rd_kafka_queue_t *queue, weir_stop *stop)
+static rd_kafka_event_t *wait_for(weir_tail_reader *reader, rd_kafka_queue_t *queue)
 {
     int64_t deadline = weir_clock_monotonic_us() + WAIT_US;
     rd_kafka_event_t *event = NULL;
-    while (!event && !give_up(stop, deadline))
+    while (!event && !give_up(reader, deadline))
         event = rd_kafka_queue_poll(queue, SLICE_MS);
     return event;
 }
@@ -139,9 +141,11 @@ static bool outcome(rd_kafka_event_t *event, const weir_topic_plan *plan, bool *
            refuse_creation(code, plan, rd_kafka_topic_result_error_string(results[0]), error);
 }
 
-static bool create(rd_kafka_t *client, rd_kafka_NewTopic_t *topic, const weir_topic_plan *plan,
-                   bool *created, weir_stop *stop, weir_error *error)
+static bool create(weir_tail_reader *reader, rd_kafka_NewTopic_t *topic,
+                   const weir_topic_plan *plan, bool *created, weir_error *error)
 {
+    weir_stop *stop;
+    rd_kafka_t *client = weir_tail_reader_client(reader, &stop);
     rd_kafka_queue_t *queue = rd_kafka_queue_new(client);
     rd_kafka_AdminOptions_t *options =
         rd_kafka_AdminOptions_new(client, RD_KAFKA_ADMIN_OP_CREATETOPICS);
@@ -149,7 +153,7 @@ static bool create(rd_kafka_t *client, rd_kafka_NewTopic_t *topic, const weir_to
     rd_kafka_AdminOptions_set_request_timeout(options, WAIT_US / 1000, reason, sizeof reason);
     rd_kafka_AdminOptions_set_operation_timeout(options, WAIT_US / 1000, reason, sizeof reason);
     rd_kafka_CreateTopics(client, &topic, 1, options, queue);
-    rd_kafka_event_t *event = wait_for(queue, stop);
+    rd_kafka_event_t *event = wait_for(reader, queue);
     bool ok = outcome(event, plan, created, error);
     if (event)
         rd_kafka_event_destroy(event);
@@ -177,16 +181,18 @@ static int led(rd_kafka_t *client, rd_kafka_topic_t *topic, rd_kafka_resp_err_t 
     return *code == RD_KAFKA_RESP_ERR_NO_ERROR ? count : 0;
 }
 
-static bool wait_until_led(rd_kafka_t *client, const char *name, int *partitions, weir_stop *stop,
+static bool wait_until_led(weir_tail_reader *reader, const char *name, int *partitions,
                            weir_error *error)
 {
+    weir_stop *stop;
+    rd_kafka_t *client = weir_tail_reader_client(reader, &stop);
     rd_kafka_topic_t *topic = rd_kafka_topic_new(client, name, NULL);
     if (!topic)
         return weir_kafka_fail(error, rd_kafka_last_error(), "topic %s", name);
     int64_t deadline = weir_clock_monotonic_us() + WAIT_US;
     rd_kafka_resp_err_t code = RD_KAFKA_RESP_ERR__TIMED_OUT;
     int count = led(client, topic, &code);
-    while (count == 0 && !give_up(stop, deadline)) {
+    while (count == 0 && !give_up(reader, deadline)) {
         weir_stop_wait(stop, 20);
         count = led(client, topic, &code);
     }
@@ -200,13 +206,11 @@ bool weir_tail_reader_create(weir_tail_reader *reader, const weir_config *config
                              const weir_topic_plan *plan, int *partitions, bool *created,
                              weir_error *error)
 {
-    weir_stop *stop;
-    rd_kafka_t *client = weir_tail_reader_client(reader, &stop);
     rd_kafka_NewTopic_t *made = describe(config, plan, error);
     if (!made)
         return false;
-    bool ok = create(client, made, plan, created, stop, error) &&
-              wait_until_led(client, plan->name, partitions, stop, error);
+    bool ok = create(reader, made, plan, created, error) &&
+              wait_until_led(reader, plan->name, partitions, error);
     rd_kafka_NewTopic_destroy(made);
     return ok;
 }

@@ -10,7 +10,7 @@
 #include "producer/sink_int.h"
 
 #define SLICE_MS 200
-#define TAKE_OVER_US 5000000
+#define TAKE_OVER_US 2500000 /* shorter than a heartbeat may be late */
 #define ABORT_MS 500
 #define LOOK_MS 1000
 

@@ -39,7 +39,7 @@ static void say_who(weir_relay *relay, const weir_result *holder, double age)
 {
     const char *pid = weir_result_value(holder, 0, 0), *gid = weir_result_value(holder, 0, 1);
     const char *application = weir_result_value(holder, 0, 3);
-    WEIR_WARN("relay", relay->name, "an open transaction that appended holds events back",
+    WEIR_WARN("relay", relay->title, "an open transaction that appended holds events back",
               WEIR_TEXT(pid ? "pid" : "gid", pid   ? pid
                                              : gid ? gid
                                                    : "unknown"),
@@ -64,7 +64,7 @@ static bool measure_holder(weir_relay *relay, weir_error *error)
     if (any && held_s >= HELD_BACK_S && !relay->held_back_said)
         say_who(relay, holder, age);
     else if (relay->held_back_said && held_s < HELD_BACK_S)
-        WEIR_INFO("relay", relay->name, "no events are held back any more");
+        WEIR_INFO("relay", relay->title, "no events are held back any more");
     relay->held_back_said = any && held_s >= HELD_BACK_S;
     weir_result_free(holder);
     return true;

@@ -75,7 +75,7 @@ static bool ensure(weir_relay *relay, weir_tail_reader *reader, weir_topic_plan 
     const weir_relay_topic *topic = read_back(relay, plan->aggregate_type, error);
     if (!topic || (!created && !look_at_tails(relay, reader, topic, error)))
         return false;
-    WEIR_INFO("relay", relay->name, created ? "topic created" : "topic found",
+    WEIR_INFO("relay", relay->title, created ? "topic created" : "topic found",
               WEIR_TEXT("topic", topic->name), WEIR_TEXT("aggregate_type", plan->aggregate_type),
               WEIR_NUMBER("partitions", topic->partitions));
     return true;
@@ -87,6 +87,8 @@ bool weir_relay_ensure_topic(weir_relay *relay, const char *aggregate_type, weir
     if (!weir_topic_plan_make(relay->config, aggregate_type, 1, &plan, error))
         return false;
     weir_tail_reader *reader = weir_tail_reader_open(relay->config, relay->stop, error);
+    if (reader)
+        weir_tail_reader_keep_beating(reader, weir_relay_keep_beating, relay);
     bool ok = reader && ensure(relay, reader, &plan, error);
     weir_tail_reader_close(reader);
     return ok;

@@ -3,27 +3,31 @@
  * CloudEvents message that carries the chain of its partition. Kafka's tail is the truth of what
  * was published; the cursor in PostgreSQL only says where to start reading.
  *
- * One relay runs in one thread, with one PostgreSQL connection and one producer. */
+ * A relay is divided into shards (relay.shards), each of which owns whole partitions and has a
+ * thread, a PostgreSQL connection and a producer of its own. Of all processes that run a relay of
+ * one name, one at a time publishes a shard. */
 #ifndef WEIR_PRODUCER_PRODUCER_H
 #define WEIR_PRODUCER_PRODUCER_H
 
 #include "config/config.h"
 #include "store/store.h"
 
-typedef struct weir_relay weir_relay;
+typedef struct weir_relays weir_relays;
 
-/* weir_relay_new makes a relay; nothing is connected yet. config and stop outlive it. */
-weir_relay *weir_relay_new(const weir_config *config, weir_stop *stop, weir_error *error);
-void weir_relay_free(weir_relay *relay);
+/* weir_relays_new makes all shards of the configured relay; nothing is connected yet. config and
+ * stop outlive them. NULL with CONFIG for settings that cannot be. */
+weir_relays *weir_relays_new(const weir_config *config, weir_stop *stop, weir_error *error);
+void weir_relays_free(weir_relays *relays);
 
-/* weir_relay_run publishes until stop is requested, then stops cleanly: everything handed to Kafka
- * acknowledged and the cursor written. With once, it returns when every event that was committed
- * when it became the active relay is acknowledged. A database or broker that goes away is retried
- * for ever and logged once per change of state. Returns false for what needs a person: a disaster,
- * a refused message, a wrong setting. */
-WEIR_MUST_USE bool weir_relay_run(weir_relay *relay, bool once, weir_error *error);
+/* weir_relays_run publishes until stop is requested, then stops cleanly: everything handed to Kafka
+ * acknowledged and the cursors written. With once, it returns when every event that was committed
+ * when it became the active relay of a shard is acknowledged, for every shard. A database or broker
+ * that goes away is retried for ever and logged once per change of state. Returns false for what
+ * needs a person (a disaster, a refused message, a wrong setting), after requesting stop, so that
+ * the other shards end too. Blocks; its threads are its own. */
+WEIR_MUST_USE bool weir_relays_run(weir_relays *relays, bool once, weir_error *error);
 
-/* A snapshot of a running relay for /healthz and /readyz. Any thread. */
+/* A snapshot of a running shard for /healthz and /readyz. Any thread. */
 typedef struct weir_relay_health {
     bool active; /* holds the lock and has read the tail */
     bool store_up, kafka_up;
@@ -31,7 +35,8 @@ typedef struct weir_relay_health {
     int64_t published;   /* events acknowledged by this process */
     int64_t progress_us; /* monotonic time of the last step forward or of being caught up */
 } weir_relay_health;
-void weir_relay_health_get(const weir_relay *relay, weir_relay_health *health);
+size_t weir_relays_count(const weir_relays *relays); /* shards */
+void weir_relays_health_get(const weir_relays *relays, size_t shard, weir_relay_health *health);
 
 /* The topic of an aggregate type. */
 typedef struct weir_topic_made {

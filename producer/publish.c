@@ -13,8 +13,8 @@
 #define ROOM_MS 5
 #define PACE_MS 10
 #define SHORTEST_REST_MS 1
-#define LONGEST_REST_MS 1000 /* the heartbeat is due every two seconds */
-#define KNOWN_US 3600000000  /* a broker forgets a producer after a day at the earliest */
+#define LONGEST_REST_MS 200 /* the heartbeat may be due */
+#define KNOWN_US 3600000000 /* a broker forgets a producer after a day at the earliest */
 #define PROBE_US 1000000
 #define PROBE_MS 500
 #define CUT_OFF_US 1000000
@@ -44,8 +44,10 @@ static bool has_room(const weir_relay *relay, const weir_part *part, size_t byte
 static bool wait_for_room(weir_relay *relay, const weir_part *part, size_t bytes, bool *room,
                           weir_error *error)
 {
-    int64_t until =
-        weir_clock_monotonic_us() + weir_config_integer(relay->config, "relay.cursor_ms") * 1000;
+    int64_t patience_ms = weir_config_integer(relay->config, "relay.cursor_ms");
+    if (patience_ms > LONGEST_REST_MS)
+        patience_ms = LONGEST_REST_MS;
+    int64_t until = weir_clock_monotonic_us() + patience_ms * 1000;
     while (!has_room(relay, part, bytes) && !weir_stop_requested(relay->stop) &&
            relay->failed_code == 0 && !relay->log_lost && weir_clock_monotonic_us() < until)
         if (!weir_relay_serve(relay, ROOM_MS, error))
@@ -107,6 +109,10 @@ static bool publish_event(weir_relay *relay, const weir_event *event, const weir
     int32_t partition =
         weir_sink_partition(event->aggregate_id, strlen(event->aggregate_id), topic->partitions);
     weir_part *part = &relay->topics.parts[topic->first + (size_t)partition];
+    if (!weir_relay_owns(relay, topic, partition)) {
+        weir_ring_skip(relay->ring, event->position);
+        return true;
+    }
     if (event->position <= part->tail) {
         weir_ring_skip(relay->ring, event->position);
         weir_metric_add(relay->meters.skipped, 1);
@@ -129,7 +135,8 @@ static bool publish_event(weir_relay *relay, const weir_event *event, const weir
 static bool on_event(void *context, const weir_event *event, weir_error *error)
 {
     weir_relay *relay = context;
-    if (weir_stop_requested(relay->stop) || relay->failed_code != 0 || relay->log_lost)
+    if (weir_stop_requested(relay->stop) || relay->failed_code != 0 || relay->log_lost ||
+        weir_relay_lapsed(relay))
         return pause_reading(relay, error);
     const weir_relay_topic *topic = weir_relay_topics_find(&relay->topics, event->aggregate_type);
     if (!topic) {
@@ -244,7 +251,8 @@ static bool read_and_rest(weir_relay *relay, weir_error *error)
 
 bool weir_relay_publish(weir_relay *relay, weir_error *error)
 {
-    if (!weir_relay_serve(relay, 0, error) || !weir_relay_check_sink(relay, error))
+    if (!weir_relay_leads(relay, error) || !weir_relay_serve(relay, 0, error) ||
+        !weir_relay_check_sink(relay, error))
         return false;
     if (relay->state != WEIR_RELAY_ACTIVE)
         return true;

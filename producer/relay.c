@@ -1,10 +1,11 @@
-/* The relay: its states, and what becomes of an error.
+/* A shard of the relay: its states, and what becomes of an error.
  *
  * A lost store or broker is waited out for ever and said once when it goes and once when it is
  * back. Every other failure ends the run: going on would break a promise or needs a person. A stop
  * leads from every state to an end within seconds; only what Kafka acknowledged is ever recorded.
  */
 #include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "producer/relay_int.h"
@@ -19,18 +20,25 @@
 #define STATE_NAME(name) #name,
 static const char *const state_names[] = {WEIR_RELAY_STATES(STATE_NAME)};
 
+/* share is this shard's part of what a setting allows the process. */
+static size_t share(const weir_relay *relay, const char *setting)
+{
+    size_t all = (size_t)weir_config_integer(relay->config, setting),
+           shards = (size_t)relay->shards;
+    return (all + shards - 1) / shards;
+}
+
 /* A whole transaction stays in the ring until it is committed. The read that fills it up has room.
  */
 static weir_ring *new_ring(const weir_relay *relay)
 {
-    size_t in_flight = (size_t)weir_config_integer(relay->config, "relay.in_flight_events");
-    size_t bytes = (size_t)weir_config_integer(relay->config, "relay.in_flight_bytes");
-    size_t in_transaction =
-        (size_t)weir_config_integer(relay->config, "relay.transaction_events") + in_flight;
-    return weir_ring_new(relay->exactly_once ? in_transaction : in_flight, in_flight, bytes);
+    size_t in_flight = relay->in_flight_events;
+    return weir_ring_new(relay->exactly_once ? relay->transaction_events + in_flight : in_flight,
+                         in_flight, relay->in_flight_bytes);
 }
 
-weir_relay *weir_relay_new(const weir_config *config, weir_stop *stop, weir_error *error)
+weir_relay *weir_shard_new(const weir_config *config, weir_stop *stop, int shard, atomic_int *held,
+                           weir_error *error)
 {
     weir_shape shape;
     if (!weir_shape_read(config, &shape, error))
@@ -41,18 +49,28 @@ weir_relay *weir_relay_new(const weir_config *config, weir_stop *stop, weir_erro
     relay->config = config;
     relay->stop = stop;
     relay->name = weir_config_text(config, "relay.name");
+    relay->shard = shard;
+    relay->shards = (int)weir_config_integer(config, "relay.shards");
+    relay->held = held;
+    relay->in_flight_events = share(relay, "relay.in_flight_events");
+    relay->in_flight_bytes = share(relay, "relay.in_flight_bytes");
+    relay->transaction_events = share(relay, "relay.transaction_events");
+    if (relay->shards == 1)
+        snprintf(relay->title, sizeof relay->title, "%s", relay->name);
+    else
+        snprintf(relay->title, sizeof relay->title, "%s/%d", relay->name, shard);
     relay->goal = -1;
     relay->mean_bytes = 1024;
     relay->backoff = (weir_backoff){.initial_ms = BACKOFF_INITIAL_MS, .max_ms = BACKOFF_MAX_MS};
     relay->exactly_once = weir_relay_is_exactly_once(relay);
     relay->ring = new_ring(relay);
-    relay->events_pace.per_second = weir_config_integer(config, "relay.max_events_per_second");
-    relay->bytes_pace.per_second = weir_config_integer(config, "relay.max_bytes_per_second");
-    weir_relay_meters_open(&relay->meters, relay->name);
+    relay->events_pace.per_second = (int64_t)share(relay, "relay.max_events_per_second");
+    relay->bytes_pace.per_second = (int64_t)share(relay, "relay.max_bytes_per_second");
+    weir_relay_meters_open(&relay->meters, relay->name, shard);
     return relay;
 }
 
-void weir_relay_free(weir_relay *relay)
+void weir_shard_free(weir_relay *relay)
 {
     if (!relay)
         return;
@@ -64,7 +82,7 @@ void weir_relay_free(weir_relay *relay)
     free(relay);
 }
 
-void weir_relay_health_get(const weir_relay *relay, weir_relay_health *health)
+void weir_shard_health_get(const weir_relay *relay, weir_relay_health *health)
 {
     *health = (weir_relay_health){
         .active = atomic_load(&relay->shown.active),
@@ -88,7 +106,7 @@ void weir_relay_progress(weir_relay *relay)
 void weir_relay_enter(weir_relay *relay, weir_relay_state state)
 {
     bool active = state == WEIR_RELAY_ACTIVE || state == WEIR_RELAY_STOPPING;
-    WEIR_DEBUG("relay", relay->name, "state", WEIR_TEXT("from", state_names[relay->state]),
+    WEIR_DEBUG("relay", relay->title, "state", WEIR_TEXT("from", state_names[relay->state]),
                WEIR_TEXT("to", state_names[state]));
     relay->state = state;
     relay->stopping_us = weir_clock_monotonic_us();
@@ -100,10 +118,10 @@ void weir_relay_store_up(weir_relay *relay, bool up, const char *why)
 {
     atomic_store(&relay->shown.store_up, up);
     if (!up && !relay->store_down_said)
-        WEIR_WARN("relay", relay->name, "the store cannot be used; trying again until it can",
+        WEIR_WARN("relay", relay->title, "the store cannot be used; trying again until it can",
                   WEIR_TEXT("reason", why));
     else if (up && relay->store_down_said)
-        WEIR_INFO("relay", relay->name, "the store is back");
+        WEIR_INFO("relay", relay->title, "the store is back");
     relay->store_down_said = !up;
 }
 
@@ -111,10 +129,10 @@ void weir_relay_kafka_up(weir_relay *relay, bool up, const char *why)
 {
     atomic_store(&relay->shown.kafka_up, up);
     if (!up && !relay->kafka_down_said)
-        WEIR_WARN("relay", relay->name, "Kafka cannot be used; trying again until it can",
+        WEIR_WARN("relay", relay->title, "Kafka cannot be used; trying again until it can",
                   WEIR_TEXT("reason", why));
     else if (up && relay->kafka_down_said)
-        WEIR_INFO("relay", relay->name, "Kafka is back");
+        WEIR_INFO("relay", relay->title, "Kafka is back");
     relay->kafka_down_said = !up;
 }
 
@@ -122,6 +140,8 @@ void weir_relay_drop_store(weir_relay *relay)
 {
     weir_store_close(relay->store);
     relay->store = NULL;
+    if (relay->locked)
+        atomic_fetch_sub(relay->held, 1);
     relay->locked = false;
 }
 
@@ -149,7 +169,8 @@ static bool drained(const weir_relay *relay)
 
 bool weir_relay_wind_up(weir_relay *relay, weir_error *error)
 {
-    if (!weir_relay_serve(relay, DRAIN_MS, error) || !weir_relay_check_sink(relay, error))
+    if (!weir_relay_leads(relay, error) || !weir_relay_serve(relay, DRAIN_MS, error) ||
+        !weir_relay_check_sink(relay, error))
         return false;
     if (relay->state != WEIR_RELAY_STOPPING)
         return true;
@@ -161,7 +182,7 @@ bool weir_relay_wind_up(weir_relay *relay, weir_error *error)
     if (WEIR_FAIL_AT(relay_before_clean_stop) || !weir_relay_save(relay, left == 0, error))
         return false;
     if (left > 0)
-        WEIR_WARN("relay", relay->name,
+        WEIR_WARN("relay", relay->title,
                   "stopped with events that Kafka did not acknowledge; the next start finds out "
                   "which of them it has",
                   WEIR_NUMBER("events", left));
@@ -175,7 +196,7 @@ static void give_up(weir_relay *relay, const char *why)
 {
     size_t left = weir_ring_events(relay->ring);
     if (relay->sink)
-        WEIR_WARN("relay", relay->name,
+        WEIR_WARN("relay", relay->title,
                   "stopped without recording how far it came; the next start finds out from Kafka",
                   WEIR_TEXT("reason", why), WEIR_NUMBER("unacknowledged", left));
     weir_relay_enter(relay, WEIR_RELAY_STOPPED);
@@ -196,6 +217,8 @@ static void obey(weir_relay *relay)
 static bool recover(weir_relay *relay, const weir_error *error)
 {
     weir_error ignored;
+    if (relay->lost)
+        return true;
     if (error->fate != WEIR_FATE_RETRY)
         return false;
     weir_metric_add(relay->meters.errors, 1);
@@ -223,16 +246,18 @@ static bool (*const steps[WEIR_RELAY_STATE_COUNT])(weir_relay *, weir_error *) =
     [WEIR_RELAY_STOPPING] = weir_relay_wind_up,
 };
 
-bool weir_relay_run(weir_relay *relay, bool once, weir_error *error)
+bool weir_shard_run(weir_relay *relay, bool once, weir_error *error)
 {
     bool ok = true;
     relay->once = once;
     for (obey(relay); ok && relay->state != WEIR_RELAY_STOPPED; obey(relay)) {
         weir_error_clear(error);
         ok = steps[relay->state](relay, error) || recover(relay, error);
+        if (relay->lost)
+            weir_relay_step_down(relay);
     }
     if (ok)
-        WEIR_INFO("relay", relay->name, "stopped",
+        WEIR_INFO("relay", relay->title, "stopped",
                   WEIR_NUMBER("position", weir_ring_cursor(relay->ring)),
                   WEIR_NUMBER("published", atomic_load(&relay->shown.published)));
     weir_relay_enter(relay, WEIR_RELAY_CONNECTING);

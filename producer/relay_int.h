@@ -1,5 +1,5 @@
-/* The relay's inside, shared by the files of its states. Everything here belongs to the one thread
- * that runs the relay, but for `shown`. */
+/* The relay's inside, shared by the files of its states. A weir_relay is one shard of a relay.
+ * Everything here belongs to the one thread that runs the shard, but for `shown` and `held`. */
 #ifndef WEIR_PRODUCER_RELAY_INT_H
 #define WEIR_PRODUCER_RELAY_INT_H
 
@@ -49,12 +49,23 @@ typedef struct weir_relay_shown {
     _Atomic int64_t position, published, progress_us;
 } weir_relay_shown;
 
-struct weir_relay {
+/* What a standby saw of a shard's holder, and since when nothing of it has moved. */
+typedef struct weir_sighting {
+    char what[256];
+    int64_t since_us;
+    bool moved; /* it did, while we looked */
+} weir_sighting;
+
+typedef struct weir_relay {
     const weir_config *config;
     weir_stop *stop;
-    const char *name;
+    const char *name;  /* of the relay: in the store, all its shards have it */
+    int shard, shards; /* this one, from 0; how many there are */
+    char title[160];   /* of the shard, for people: the name, or name/shard if there are several */
+    atomic_int *held;  /* shards that this process holds or tries to */
     bool once, exactly_once;
-    int shard;
+    size_t in_flight_events, in_flight_bytes,
+        transaction_events; /* this shard's share of what the settings allow */
     weir_relay_state state;
     weir_relay_meters meters;
     weir_relay_shown shown;
@@ -63,7 +74,11 @@ struct weir_relay {
     weir_store *store; /* NULL unless connected */
     bool locked;       /* its session holds the lock */
     int64_t epoch;     /* ours; 0: somebody else led since, or nobody yet */
-    bool standby_said, store_down_said, kafka_down_said;
+    int64_t beat_us;   /* when the last heartbeat was sent that arrived */
+    bool lost;         /* somebody else leads: the next thing to do is to step down */
+    bool numbered;     /* the recorded number of shards is ours */
+    bool standby_said, refused_said, store_down_said, kafka_down_said;
+    weir_sighting sighting;
 
     weir_sink *sink; /* NULL until the tails are read */
     weir_ring *ring;
@@ -91,12 +106,13 @@ struct weir_relay {
     weir_buffer value; /* of the message being made, where it is not the event's data */
 
     int64_t saved_position, saved_us; /* cursor as last written, and when */
+    int64_t saved_sent;               /* read_position, then */
     int64_t unsaved_events;
     bool parts_changed;
     int64_t stopping_us, last_ack_us;
     int64_t lag_us;      /* monotonic time of the last measurement of lag; 0: none yet */
     bool held_back_said; /* that an open transaction holds us back */
-};
+} weir_relay;
 
 /* WEIR_FAIL_AT: an armed `error` failpoint fails like a lost connection. */
 #define WEIR_FAIL_AT(point)                                                                        \
@@ -115,7 +131,60 @@ void weir_relay_kafka_up(weir_relay *relay, bool up, const char *why);
 void weir_relay_progress(weir_relay *relay);
 void weir_relay_drop_store(weir_relay *relay);
 void weir_relay_drop_sink(weir_relay *relay);
-void weir_relay_meters_open(weir_relay_meters *meters, const char *relay);
+void weir_relay_meters_open(weir_relay_meters *meters, const char *relay, int shard);
+
+/* weir_shard_new makes one shard; held is the process's count of shards it
+ * holds. NULL with CONFIG for settings that cannot be. */
+weir_relay *weir_shard_new(const weir_config *config, weir_stop *stop, int shard, atomic_int *held,
+                           weir_error *error);
+void weir_shard_free(weir_relay *relay);
+WEIR_MUST_USE bool weir_shard_run(weir_relay *relay, bool once, weir_error *error);
+void weir_shard_health_get(const weir_relay *relay, weir_relay_health *health);
+
+/* weir_relay_agree makes sure that the recorded number of shards is ours, and records it where that
+ * is possible (relay->numbered); rests where it may be later. CONFIG while a relay with another
+ * number lives. */
+WEIR_MUST_USE bool weir_relay_agree(weir_relay *relay, weir_error *error);
+
+/* weir_relay_beat writes the heartbeat if it is due. Not while rows are streaming. False, with
+ * relay->lost set, when somebody else leads. */
+WEIR_MUST_USE bool weir_relay_beat(weir_relay *relay, weir_error *error);
+
+/* weir_relay_keep_beating is weir_relay_beat for what waits for Kafka; false: stop waiting. */
+weir_beat_fn weir_relay_keep_beating;
+
+/* weir_relay_lapsed: it has not been heard of for so long that somebody else may lead by now. */
+bool weir_relay_lapsed(const weir_relay *relay);
+
+/* weir_relay_leads asks whether it still leads if it may not, before anything more is handed over;
+ * false and without a sink if it does not or cannot know. */
+WEIR_MUST_USE bool weir_relay_leads(weir_relay *relay, weir_error *error);
+
+/* weir_relay_lose notes that somebody else leads. Returns false. */
+bool weir_relay_lose(weir_relay *relay, weir_error *error);
+void weir_relay_step_down(weir_relay *relay);
+
+/* weir_relay_takeover_us: a holder that is silent for longer is replaced. */
+int64_t weir_relay_takeover_us(const weir_relay *relay);
+
+/* weir_relay_sight says for how long what is seen has not changed, in microseconds, by this host's
+ * monotonic clock. */
+int64_t weir_relay_sight(weir_sighting *sighting, const char *what);
+
+/* The columns of relay_watch and relay_shards. */
+enum {
+    WEIR_SEEN_SHARD,
+    WEIR_SEEN_EPOCH,
+    WEIR_SEEN_BEAT,
+    WEIR_SEEN_PID,
+    WEIR_SEEN_CLEAN,
+    WEIR_SEEN_TRANSACTIONS /* relay_shards only */
+};
+
+/* weir_relay_evict ends the session of the silent holder that a row of seen shows, unless something
+ * of it has moved since. That it may not is said once, with the way out, and is no error. */
+WEIR_MUST_USE bool weir_relay_evict(weir_relay *relay, const weir_result *seen, int row,
+                                    weir_error *error);
 
 /* weir_relay_serve takes deliveries for at most ms and, unless they wait for a commit, releases. */
 WEIR_MUST_USE bool weir_relay_serve(weir_relay *relay, int ms, weir_error *error);
@@ -132,9 +201,6 @@ WEIR_MUST_USE bool weir_relay_take_over(weir_relay *relay, bool *led, weir_error
 bool weir_relay_is_exactly_once(const weir_relay *relay);
 char *weir_relay_transactional_id(const weir_relay *relay); /* the caller frees it */
 
-/* weir_relay_lost_lead closes the store: somebody else leads. */
-void weir_relay_lost_lead(weir_relay *relay);
-
 /* weir_relay_rest waits for at most ms, or until a stop, serving deliveries. */
 WEIR_MUST_USE bool weir_relay_rest(weir_relay *relay, int ms, weir_error *error);
 
@@ -146,7 +212,7 @@ weir_delivery_fn weir_relay_on_delivery;
 WEIR_MUST_USE bool weir_relay_check_sink(weir_relay *relay, weir_error *error);
 
 /* weir_relay_save writes the cursor if it is due, or now (clean: and that nothing is in flight).
- * Losing the lead closes the store and is no error. */
+ */
 WEIR_MUST_USE bool weir_relay_save_due(weir_relay *relay, weir_error *error);
 WEIR_MUST_USE bool weir_relay_save(weir_relay *relay, bool clean, weir_error *error);
 
@@ -163,8 +229,12 @@ WEIR_MUST_USE bool weir_topic_record(weir_store *store, const weir_topic_plan *p
 WEIR_MUST_USE bool weir_relay_ensure_topic(weir_relay *relay, const char *aggregate_type,
                                            weir_error *error);
 
-/* weir_relay_find_tails sets the chains of `count` partitions from `first` on by what Kafka holds;
- * FATAL for what only a person can resolve. */
+/* weir_relay_owns: that partition is this shard's to publish. Every relay of every version must
+ * divide alike, or two would publish one partition. */
+bool weir_relay_owns(const weir_relay *relay, const weir_relay_topic *topic, int32_t partition);
+
+/* weir_relay_find_tails sets the chains of our partitions among `count` from `first` on by what
+ * Kafka holds; FATAL for what only a person can resolve. */
 WEIR_MUST_USE bool weir_relay_find_tails(weir_relay *relay, weir_tail_reader *reader, size_t first,
                                          size_t count, bool settle, weir_error *error);
 

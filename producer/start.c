@@ -96,7 +96,7 @@ static bool check_topic(weir_relay *relay, weir_tail_reader *reader, const weir_
             "topic %s has %d partitions, but %d are recorded: it was made anew. " RESOLVE,
             topic->name, count, topic->partitions);
     if (count > topic->partitions)
-        WEIR_WARN("relay", relay->name,
+        WEIR_WARN("relay", relay->title,
                   "a topic has more partitions than recorded; they stay unused",
                   WEIR_TEXT("topic", topic->name), WEIR_NUMBER("partitions", count),
                   WEIR_NUMBER("recorded", topic->partitions));
@@ -153,11 +153,11 @@ static bool check_known(weir_relay *relay, const weir_tail *tails, size_t count,
 static void warn_about(const weir_relay *relay, const weir_tail *tail)
 {
     if (tail->foreign > 0)
-        WEIR_WARN("relay", relay->name, "records that no relay wrote were stepped over",
+        WEIR_WARN("relay", relay->title, "records that no relay wrote were stepped over",
                   WEIR_TEXT("topic", tail->topic), WEIR_NUMBER("partition", tail->partition),
                   WEIR_NUMBER("records", tail->foreign));
     if (tail->lost)
-        WEIR_WARN("relay", relay->name,
+        WEIR_WARN("relay", relay->title,
                   "Kafka has lost events that it had acknowledged; they are published again",
                   WEIR_TEXT("topic", tail->topic), WEIR_NUMBER("partition", tail->partition),
                   WEIR_NUMBER("after", tail->position),
@@ -180,24 +180,34 @@ static void adopt(weir_relay *relay, weir_part *part, const weir_tail *tail)
     relay->parts_changed = relay->parts_changed || part->changed;
 }
 
+bool weir_relay_owns(const weir_relay *relay, const weir_relay_topic *topic, int32_t partition)
+{
+    return relay->shards == 1 || weir_relay_owner(topic, partition, relay->shards) == relay->shard;
+}
+
 bool weir_relay_find_tails(weir_relay *relay, weir_tail_reader *reader, size_t first, size_t count,
                            bool settle, weir_error *error)
 {
     weir_tail *tails = weir_calloc(count + 1, sizeof *tails);
-    for (size_t i = 0; i < count; i++) {
-        const weir_relay_topic *topic = weir_relay_topics_of(&relay->topics, first + i);
-        const weir_part *part = &relay->topics.parts[first + i];
-        tails[i] = (weir_tail){.topic = topic->name,
-                               .partition = (int32_t)(first + i - topic->first),
-                               .recorded_position = part->position,
-                               .recorded_offset = part->next_offset};
+    size_t *parts = weir_calloc(count + 1, sizeof *parts), asked = 0;
+    for (size_t i = first; i < first + count; i++) {
+        const weir_relay_topic *topic = weir_relay_topics_of(&relay->topics, i);
+        const weir_part *part = &relay->topics.parts[i];
+        if (!weir_relay_owns(relay, topic, (int32_t)(i - topic->first)))
+            continue;
+        parts[asked] = i;
+        tails[asked++] = (weir_tail){.topic = topic->name,
+                                     .partition = (int32_t)(i - topic->first),
+                                     .recorded_position = part->position,
+                                     .recorded_offset = part->next_offset};
     }
     weir_metric_add(relay->meters.tail_reads, 1);
     bool ok =
-        weir_tail_reader_read(reader, weir_store_id(relay->store), tails, count, settle, error) &&
-        check_known(relay, tails, count, error);
-    for (size_t i = 0; ok && i < count; i++)
-        adopt(relay, &relay->topics.parts[first + i], &tails[i]);
+        weir_tail_reader_read(reader, weir_store_id(relay->store), tails, asked, settle, error) &&
+        check_known(relay, tails, asked, error);
+    for (size_t i = 0; ok && i < asked; i++)
+        adopt(relay, &relay->topics.parts[parts[i]], &tails[i]);
+    free(parts);
     free(tails);
     return ok;
 }
@@ -217,8 +227,8 @@ static bool open_sink(weir_relay *relay, weir_error *error)
 {
     char *id = relay->exactly_once ? weir_relay_transactional_id(relay) : NULL;
     weir_sink_options options = {
-        .events = (size_t)weir_config_integer(relay->config, "relay.in_flight_events"),
-        .bytes = (size_t)weir_config_integer(relay->config, "relay.in_flight_bytes"),
+        .events = relay->in_flight_events,
+        .bytes = relay->in_flight_bytes,
         .single = relay->single,
         .transactional_id = id,
         .delivered = weir_relay_on_delivery,
@@ -241,7 +251,7 @@ static void begin(weir_relay *relay)
     weir_relay_kafka_up(relay, true, NULL);
     weir_relay_progress(relay);
     weir_relay_enter(relay, WEIR_RELAY_ACTIVE);
-    WEIR_INFO("relay", relay->name, "publishing", WEIR_NUMBER("epoch", relay->epoch),
+    WEIR_INFO("relay", relay->title, "publishing", WEIR_NUMBER("epoch", relay->epoch),
               WEIR_NUMBER("after", relay->read_position),
               WEIR_NUMBER("topics", relay->topics.count));
 }
@@ -253,15 +263,13 @@ bool weir_relay_start(weir_relay *relay, weir_error *error)
     relay->parts_changed = false;
     weir_tail_reader *reader = NULL;
     bool led = false;
-    bool ok = load_topics(relay, error) && load_partitions(relay, error) &&
-              open_sink(relay, error) && weir_relay_take_over(relay, &led, error);
-    if (ok && !led) {
-        weir_relay_drop_sink(relay);
-        weir_relay_lost_lead(relay);
-        return true;
-    }
+    bool ok = weir_relay_beat(relay, error) && load_topics(relay, error) &&
+              load_partitions(relay, error) && open_sink(relay, error) &&
+              weir_relay_take_over(relay, &led, error) && (led || weir_relay_lose(relay, error));
     if (ok) {
         reader = weir_tail_reader_open(relay->config, relay->stop, error);
+        if (reader)
+            weir_tail_reader_keep_beating(reader, weir_relay_keep_beating, relay);
         ok = reader && check_topics(relay, reader, error) &&
              weir_relay_find_tails(relay, reader, 0, relay->topics.part_count, relay->unclean,
                                    error) &&

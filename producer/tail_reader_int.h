@@ -13,6 +13,11 @@ weir_tail_reader *weir_tail_reader_open(const weir_config *config, weir_stop *st
                                         weir_error *error);
 void weir_tail_reader_close(weir_tail_reader *reader); /* NULL is fine */
 
+/* weir_tail_reader_keep_beating has beat called all the while that the reader waits; false ends the
+ * wait with RETRY. */
+typedef bool weir_beat_fn(void *context);
+void weir_tail_reader_keep_beating(weir_tail_reader *reader, weir_beat_fn *beat, void *context);
+
 /* weir_tail_reader_look asks the cluster for its topics. weir_tail_reader_count is how many
  * partitions a topic had then, 0: there is none; CONFIG when it may not be seen. */
 WEIR_MUST_USE bool weir_tail_reader_look(weir_tail_reader *reader, weir_error *error);

@@ -68,6 +68,20 @@ bool weir_relay_topics_free_name(const weir_relay_topics *topics, const char *ag
                                other->aggregate_type, aggregate_type, name);
 }
 
+/* hash_of is FNV-1a. */
+static uint32_t hash_of(const char *text)
+{
+    uint32_t hash = 2166136261;
+    for (; *text; text++)
+        hash = (hash ^ (unsigned char)*text) * 16777619;
+    return hash;
+}
+
+int weir_relay_owner(const weir_relay_topic *topic, int32_t partition, int shards)
+{
+    return (int)((topic->hash % (uint32_t)shards + (uint32_t)partition) % (uint32_t)shards);
+}
+
 const weir_relay_topic *weir_relay_topics_add(weir_relay_topics *topics, const char *aggregate_type,
                                               const char *name, int partitions, weir_error *error)
 {
@@ -79,6 +93,7 @@ const weir_relay_topic *weir_relay_topics_add(weir_relay_topics *topics, const c
         .name = weir_strdup(name),
         .source = weir_format("/weir/%s", aggregate_type),
         .partitions = partitions,
+        .hash = hash_of(name),
         .first = topics->part_count,
     };
     topics->list = weir_realloc(topics->list, (topics->count + 1) * sizeof *topics->list);

@@ -22,6 +22,7 @@ typedef struct weir_relay_topic {
     char *aggregate_type, *name;
     char *source; /* ce_source of its events */
     int partitions;
+    uint32_t hash;    /* of its name; see weir_relay_owner */
     int64_t accepted; /* events that the store does not have are accepted up to this position */
     size_t first;     /* index of partition 0 in weir_relay_topics.parts; the others follow */
 } weir_relay_topic;
@@ -70,6 +71,9 @@ const weir_relay_topic *weir_relay_topics_named(const weir_relay_topics *topics,
 
 /* weir_relay_topics_of is the topic that a partition index belongs to. */
 const weir_relay_topic *weir_relay_topics_of(const weir_relay_topics *topics, size_t part);
+/* weir_relay_owner is which of so many shards publishes a partition: neighbours go to different
+ * ones, and topics begin at different ones. It must never give another answer. */
+int weir_relay_owner(const weir_relay_topic *topic, int32_t partition, int shards);
 void weir_relay_topics_clear(weir_relay_topics *topics);
 
 #endif

@@ -31,11 +31,12 @@ char *weir_relay_transactional_id(const weir_relay *relay)
 /* record notes the id that may have transactions from now on, NULL for none; *led: we may. */
 static bool record(weir_relay *relay, const char *id, bool *led, weir_error *error)
 {
-    char epoch[24];
-    weir_param params[] = {WEIR_PARAM_TEXT(relay->name), weir_param_integer(relay->epoch, epoch),
+    char shard[24], epoch[24];
+    weir_param params[] = {WEIR_PARAM_TEXT(relay->name), weir_param_integer(relay->shard, shard),
+                           weir_param_integer(relay->epoch, epoch),
                            id ? WEIR_PARAM_TEXT(id) : WEIR_PARAM_NULL};
     weir_result *result = weir_connection_query(weir_store_connection(relay->store),
-                                                "relay_transactions", params, 3, error);
+                                                "relay_transactions", params, 4, error);
     if (!result)
         return false;
     *led = weir_result_rows(result) == 1;
@@ -46,11 +47,12 @@ static bool record(weir_relay *relay, const char *id, bool *led, weir_error *err
 /* recorded reads the predecessors' id, NULL when there is none; the caller frees it. */
 static bool recorded(weir_relay *relay, char **id, bool *led, weir_error *error)
 {
-    char epoch[24];
-    weir_param params[] = {WEIR_PARAM_TEXT(relay->name), weir_param_integer(relay->epoch, epoch)};
+    char shard[24], epoch[24];
+    weir_param params[] = {WEIR_PARAM_TEXT(relay->name), weir_param_integer(relay->shard, shard),
+                           weir_param_integer(relay->epoch, epoch)};
     *id = NULL;
     weir_result *result = weir_connection_query(weir_store_connection(relay->store),
-                                                "relay_transactional_id", params, 2, error);
+                                                "relay_transactional_id", params, 3, error);
     if (!result)
         return false;
     *led = weir_result_rows(result) == 1;
@@ -89,9 +91,9 @@ bool weir_relay_take_over(weir_relay *relay, bool *led, weir_error *error)
 
 static bool is_due(const weir_relay *relay)
 {
-    size_t most = (size_t)weir_config_integer(relay->config, "relay.transaction_events");
     return relay->state != WEIR_RELAY_ACTIVE || relay->caught_up || relay->wanted[0] != '\0' ||
-           weir_stop_requested(relay->stop) || weir_ring_events(relay->ring) >= most ||
+           weir_stop_requested(relay->stop) ||
+           weir_ring_events(relay->ring) >= relay->transaction_events ||
            weir_clock_monotonic_us() - relay->transaction_us > LONGEST_US;
 }
 

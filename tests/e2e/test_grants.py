@@ -28,7 +28,7 @@ MATRIX = """
 | events_default      | *     |          | S      |       |           | S     |
 | migrations          | *     | S        | S      | S     | S         | S     |
 | relay_partitions    | *     |          | S      | SIU   | S         | SIU   |
-| relays              | *     |          | S      | SIU   | S         | SIU   |
+| relays              | *     |          | S      | SIUD  | S         | SIUD  |
 | rewrites            | *     |          | S      |       |           | S     |
 | rewrites_rewrite_seq | *     |          |        |       |           |       |
 | snapshots           | *     |          | S      |       |           | SD    |
@@ -56,6 +56,7 @@ MATRIX = """
 | prepare_partitions() | X     |          |        |       |           | X     |
 | problem()           | X     |          |        |       |           |       |
 | refuse_change()     | X     |          |        |       |           |       |
+| relay_holders()     | X     |          | X      | X     |           | X     |
 | rewrite()           | X     |          |        |       |           | X     |
 | save_snapshot()     | X     | X        |        |       |           | X     |
 | snapshot_holders()  | X     |          |        |       |           |       |

@@ -94,7 +94,7 @@ def samples(shop):
 
 def lag(shop, what="events"):
     shown = samples(shop)
-    return [shown[f'weir_relay_lag_{what}{{relay="main",stage="{s}"}}'] for s in ("horizon", "relay", "broker")]
+    return [shown[f'weir_relay_lag_{what}{{relay="main",shard="0",stage="{s}"}}'] for s in ("horizon", "relay", "broker")]
 
 
 @pytest.mark.once
@@ -111,10 +111,10 @@ def test_the_metrics_say_which_stage_it_is(shop):
     wait_until(lambda: lag(shop) == [5, 3, 1], 60, "the metrics know")
     assert all(seconds > 0 for seconds in lag(shop, "seconds"))
     shown = samples(shop)
-    assert shown['weir_relay_horizon_holder_age_seconds{relay="main"}'] > 0
-    assert shown['weir_relay_lag_last_success_timestamp_seconds{relay="main"}'] > 0
+    assert shown['weir_relay_horizon_holder_age_seconds{relay="main",shard="0"}'] > 0
+    assert shown['weir_relay_lag_last_success_timestamp_seconds{relay="main",shard="0"}'] > 0
     wait_until(lambda: stages(status(shop)[0]["relays"][0]) == [5, 3, 1], 30, "the command, too")
     open_one.rollback()
     wait_until(lambda: lag(shop) == [0, 8, 1], 60, "nothing is held back any more")
-    assert samples(shop)['weir_relay_horizon_holder_age_seconds{relay="main"}'] == 0
+    assert samples(shop)['weir_relay_horizon_holder_age_seconds{relay="main",shard="0"}'] == 0
     serving.kill()

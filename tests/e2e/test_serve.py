@@ -41,7 +41,7 @@ def test_it_answers_its_monitors(shop, serving):
     status, metrics = get(shop, "/metrics")
     assert status == 200
     samples = dict(line.rsplit(" ", 1) for line in metrics.splitlines() if line and line[0] != "#")
-    assert float(samples['weir_relay_events_total{relay="main"}']) == 5
+    assert float(samples['weir_relay_events_total{relay="main",shard="0"}']) == 5
     assert float(samples['weir_subscription_events_total{subscription="totals"}']) == 5
     promtool = shutil.which("promtool")
     assert promtool, "scripts/deps installs it"

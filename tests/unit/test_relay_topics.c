@@ -72,6 +72,26 @@ static void test_partitions_belong_to_their_topic(void **state)
     weir_relay_topics_clear(&topics);
 }
 
+/* What is written here is what relays in the field divide by: it must never change. */
+static void test_every_partition_has_one_owner(void **state)
+{
+    (void)state;
+    weir_error error;
+    weir_relay_topics topics = {0};
+    const weir_relay_topic *user = weir_relay_topics_add(&topics, "user", "weir.user", 6, &error);
+    const weir_relay_topic *order =
+        weir_relay_topics_add(&topics, "order", "weir.order", 1, &error);
+    int owned[3] = {0};
+    for (int partition = 0; partition < 6; partition++)
+        owned[weir_relay_owner(user, partition, 3)]++;
+    for (int shard = 0; shard < 3; shard++)
+        assert_int_equal(owned[shard], 2);
+    assert_int_equal(weir_relay_owner(user, 0, 64), 43);
+    assert_int_equal(weir_relay_owner(order, 0, 64), 32);
+    assert_int_equal(weir_relay_owner(order, 9999, 1), 0);
+    weir_relay_topics_clear(&topics);
+}
+
 static void test_two_types_do_not_share_a_topic(void **state)
 {
     (void)state;
@@ -87,6 +107,7 @@ static void test_two_types_do_not_share_a_topic(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_every_partition_has_one_owner),
         cmocka_unit_test(test_names),
         cmocka_unit_test(test_the_longest_name),
         cmocka_unit_test(test_partitions_belong_to_their_topic),

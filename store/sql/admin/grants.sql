@@ -19,6 +19,8 @@ GRANT EXECUTE ON FUNCTION weir.horizon(), weir.store_number() TO weir_reader, we
 
 GRANT SELECT ON weir.store, weir.migrations, weir.events, weir.streams TO weir_relay;
 GRANT SELECT, INSERT, UPDATE ON weir.topics, weir.relays, weir.relay_partitions TO weir_relay;
+GRANT DELETE ON weir.relays TO weir_relay;
+GRANT EXECUTE ON FUNCTION weir.relay_holders() TO weir_reader, weir_relay;
 
 GRANT SELECT ON weir.store, weir.migrations, weir.topics, weir.relays, weir.relay_partitions TO weir_projector;
 GRANT SELECT, INSERT, UPDATE ON weir.subscriptions, weir.checkpoints TO weir_projector;
