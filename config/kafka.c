@@ -110,6 +110,15 @@ static bool set_all(rd_kafka_conf_t *conf, const weir_config *config, const char
     return true;
 }
 
+/* set_defaults sets what users may override. A broker that hangs is noticed by requests it does not
+ * answer, alone: librdkafka's own minute of patience would be longer than we may be down. */
+static bool set_defaults(rd_kafka_conf_t *conf, weir_error *error)
+{
+    return set_own(conf, "client.id", "weir", error) &&
+           set_own(conf, "log.connection.close", "false", error) &&
+           set_own(conf, "socket.timeout.ms", "8000", error);
+}
+
 rd_kafka_conf_t *weir_kafka_conf(const weir_config *config, const char *const *ours,
                                  weir_error *error)
 {
@@ -117,9 +126,8 @@ rd_kafka_conf_t *weir_kafka_conf(const weir_config *config, const char *const *o
                                    NULL};
     rd_kafka_conf_t *conf = rd_kafka_conf_new();
     rd_kafka_conf_set_log_cb(conf, on_log);
-    if (set_own(conf, "client.id", "weir", error) &&
-        set_own(conf, "log.connection.close", "false", error) &&
-        set_all(conf, config, brokers, error) && set_all(conf, config, ours, error))
+    if (set_defaults(conf, error) && set_all(conf, config, brokers, error) &&
+        set_all(conf, config, ours, error))
         return conf;
     rd_kafka_conf_destroy(conf);
     return NULL;
@@ -146,6 +154,10 @@ static const struct {
     {RD_KAFKA_RESP_ERR_UNSUPPORTED_SASL_MECHANISM, WEIR_FATE_CONFIG},
     {RD_KAFKA_RESP_ERR_SECURITY_DISABLED, WEIR_FATE_CONFIG},
     {RD_KAFKA_RESP_ERR_UNSUPPORTED_VERSION, WEIR_FATE_CONFIG},
+    {RD_KAFKA_RESP_ERR_UNSUPPORTED_COMPRESSION_TYPE, WEIR_FATE_CONFIG},
+    {RD_KAFKA_RESP_ERR_INVALID_REQUIRED_ACKS, WEIR_FATE_CONFIG},
+    {RD_KAFKA_RESP_ERR_INVALID_REQUEST, WEIR_FATE_CONFIG},
+    {RD_KAFKA_RESP_ERR_INVALID_TIMESTAMP, WEIR_FATE_CONFIG},
     {RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED, WEIR_FATE_CONFIG},
     {RD_KAFKA_RESP_ERR_GROUP_AUTHORIZATION_FAILED, WEIR_FATE_CONFIG},
     {RD_KAFKA_RESP_ERR_CLUSTER_AUTHORIZATION_FAILED, WEIR_FATE_CONFIG},

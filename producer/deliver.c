@@ -145,13 +145,15 @@ static void start_over(weir_relay *relay, const char *why)
 
 bool weir_relay_check_sink(weir_relay *relay, weir_error *error)
 {
-    weir_error failed;
+    weir_error failed, dead;
     if (relay->log_lost) {
         start_over(relay, "Kafka has lost part of a topic while we were publishing to it");
         return true;
     }
-    if (relay->failed_code == 0 && weir_sink_check(relay->sink, &failed))
+    bool alive = weir_sink_check(relay->sink, &dead);
+    if (relay->failed_code == 0 && alive)
         return true;
+    failed = dead;
     if (relay->failed_code != 0)
         weir_sink_refusal(relay->failed_code, &failed);
     if (failed.fate == WEIR_FATE_CONFIG && relay->failed_code == 0) {
@@ -162,6 +164,7 @@ bool weir_relay_check_sink(weir_relay *relay, weir_error *error)
         return refuse(relay, error);
     /* A refusal is of a whole request; one message a request will show which it was. */
     relay->single = relay->single || failed.fate == WEIR_FATE_POISON;
-    start_over(relay, failed.message);
+    /* A dead producer says why; of its messages, most only that they were given up. */
+    start_over(relay, alive ? failed.message : dead.message);
     return true;
 }

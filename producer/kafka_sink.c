@@ -210,19 +210,38 @@ void weir_sink_poll(weir_sink *sink, int ms)
     rd_kafka_poll(sink->client, ms);
 }
 
-/* advise adds what to do about an error of writing, if that is known. */
+/* The way out of a refusal, where one is known. */
+static const struct {
+    rd_kafka_resp_err_t code;
+    const char *text;
+} ways_out[] = {
+    {RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED,
+     "Permit the relay's principal Write on the topic"},
+    {RD_KAFKA_RESP_ERR_CLUSTER_AUTHORIZATION_FAILED,
+     "Permit the relay's principal Write on the topics, or before Kafka 2.8 IdempotentWrite on the "
+     "cluster"},
+    {RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE, "Raise the topic's max.message.bytes"},
+    {RD_KAFKA_RESP_ERR_RECORD_LIST_TOO_LARGE,
+     "Raise the topic's max.message.bytes and segment.bytes"},
+    {RD_KAFKA_RESP_ERR_INVALID_MSG_SIZE, "Raise the topic's max.message.bytes"},
+    {RD_KAFKA_RESP_ERR_INVALID_RECORD, "The broker's log says what is wrong with it"},
+    {RD_KAFKA_RESP_ERR_INVALID_TIMESTAMP,
+     "Compare the clocks of relay and broker, and the topic's message.timestamp properties"},
+    {RD_KAFKA_RESP_ERR_UNSUPPORTED_COMPRESSION_TYPE,
+     "Set relay.compression to one that the broker knows"},
+    {RD_KAFKA_RESP_ERR_UNSUPPORTED_FOR_MESSAGE_FORMAT,
+     "The topic's message format is older than headers, of Kafka 0.11"},
+    {RD_KAFKA_RESP_ERR_INVALID_REQUIRED_ACKS, "The broker has to take acks=all"},
+    {RD_KAFKA_RESP_ERR_POLICY_VIOLATION, "The broker's log says which of its policies forbids it"},
+};
+
 static bool advise(weir_error *error)
 {
     size_t length = strlen(error->message);
-    const char *rights = error->kafka_code == RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED
-                             ? "Write on the topic"
-                         : error->kafka_code == RD_KAFKA_RESP_ERR_CLUSTER_AUTHORIZATION_FAILED
-                             ? "Write on the topics, or before Kafka 2.8 IdempotentWrite on the "
-                               "cluster"
-                             : NULL;
-    if (rights)
-        snprintf(error->message + length, sizeof error->message - length,
-                 ". Permit the relay's principal %s", rights);
+    for (size_t i = 0; i < sizeof ways_out / sizeof *ways_out; i++)
+        if (error->kafka_code == (int)ways_out[i].code)
+            snprintf(error->message + length, sizeof error->message - length, ". %s",
+                     ways_out[i].text);
     return false;
 }
 
