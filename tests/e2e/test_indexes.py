@@ -107,12 +107,12 @@ def nodes(plan):
 
 def fault_of(plan):
     """What is wrong with a plan. Buffers: a constant for descending each tree, then a few a row. Other
-    nodes than an ordered index scan are right for a handful of rows only, as in a tiny partition."""
+    nodes than an ordered index scan are right for a few rows only, as in a tiny partition or a short stream."""
     for node in nodes(plan):
         removed = sum(node.get(f"Rows Removed by {why}", 0) for why in ("Filter", "Index Recheck"))
         if removed > LIMIT:
             return f"removes {removed} rows by a filter"
-        if node["Node Type"] not in SERVED and node["Actual Rows"] > 10:
+        if node["Node Type"] not in SERVED and node["Actual Rows"] > LIMIT // 2:
             return f"uses {node['Node Type']}"
     buffers = plan["Shared Hit Blocks"] + plan["Shared Read Blocks"]
     return f"touches {buffers} buffers" if buffers > 3 * LIMIT + 30 else None
