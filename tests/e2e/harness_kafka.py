@@ -124,7 +124,7 @@ def _read_to_ends(consumer, unfinished, seconds):
     messages, deadline = [], time.monotonic() + seconds
     while unfinished:
         assert time.monotonic() < deadline, f"no end after {seconds} s of {sorted(unfinished)}"
-        for record in consumer.consume(1000, 1.0):
+        for record in consumer.consume(1000, 0.05):  # it always waits so long for the last of 1000
             if record.error() is None:
                 messages.append(_message(record))
             elif record.error().code() == KafkaError._PARTITION_EOF:
