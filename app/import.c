@@ -6,33 +6,21 @@
  * were new is counted in the batch's own transaction, so another importer cannot falsify it. */
 #include "app/event_log.h"
 #include "app/import_int.h"
+#include "app/progress.h"
 #include "app/table.h"
 #include "app/verbs.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
-
-#define PROGRESS_US 200000
 
 typedef struct import {
     weir_session *session;
     weir_importer importer;
     weir_lines lines;
     bool dry_run;
-    int64_t shown_us; /* when progress was last shown; 0: never */
+    weir_progress progress;
 } import;
-
-static void show_progress(import *in, bool last)
-{
-    int64_t now = weir_clock_monotonic_us();
-    if (!isatty(STDERR_FILENO) || (!last && now - in->shown_us < PROGRESS_US) ||
-        (last && in->shown_us == 0))
-        return;
-    in->shown_us = now;
-    fprintf(stderr, last ? "\r\033[K" : "\r%lld events\033[K", (long long)in->importer.read);
-}
 
 /* flush sends the batch unless this is a dry run. */
 static bool flush(import *in, weir_error *error)
@@ -41,7 +29,7 @@ static bool flush(import *in, weir_error *error)
         weir_importer_drop(&in->importer);
     else if (!weir_importer_send(&in->importer, error))
         return false;
-    show_progress(in, false);
+    weir_progress_show(&in->progress, in->lines.name, "events", in->importer.read, 0);
     return true;
 }
 
@@ -112,7 +100,7 @@ import in = {.session = session, .dry_run = weir_arguments_flag(arguments, "dry-
     if (!in.dry_run && !weir_importer_connect(&in.importer, error))
         goto out;
     ok = import_lines(&in, error);
-    show_progress(&in, true);
+    weir_progress_clear(&in.progress);
     if (ok) {
         write_counts(&in);
     } else {

@@ -2,13 +2,19 @@
  *
  * What can be read, and by what: read_options.c. */
 #include "app/event_sink.h"
+#include "app/progress.h"
 #include "app/read_options.h"
 #include "app/schema.h"
 #include "app/verbs.h"
 
+#include <unistd.h>
+
+#define PROGRESS_EVERY 1000
+
 typedef struct reading {
     weir_event_sink sink;
     const weir_stop *stop;
+    weir_progress *progress; /* NULL: none is shown */
 } reading;
 
 static bool take(void *context, const weir_event *event, weir_error *error)
@@ -16,6 +22,8 @@ static bool take(void *context, const weir_event *event, weir_error *error)
     reading *in = context;
     if (weir_stop_requested(in->stop))
         return weir_fail(error, WEIR_FATE_FATAL, "interrupted");
+    if (in->progress && in->sink.count % PROGRESS_EVERY == 0)
+        weir_progress_show(in->progress, "export", "events", in->sink.count, 0);
     return weir_event_sink_write(&in->sink, event, error);
 }
 
@@ -32,13 +40,16 @@ static bool stream_exists(weir_store *store, const char *type, const char *id, w
 static bool read_to_the_end(weir_session *session, weir_shape format, bool exact, weir_read *what,
                             const weir_upcasters *upcasters, weir_error *error)
 {
-    reading in = {.stop = &session->stop};
+    weir_progress progress = {0};
+    bool to_terminal = isatty(session->output.fd);
+    reading in = {.stop = &session->stop, .progress = exact && !to_terminal ? &progress : NULL};
     weir_store *store = weir_session_store(session, error);
     if (!store)
         return false;
     weir_store_upcast(store, upcasters);
     weir_event_sink_open(&in.sink, &session->output, format, exact, weir_store_id(store));
     bool ok = weir_store_read(store, what, take, &in, error);
+    weir_progress_clear(&progress);
     if (ok && what->aggregate_id && in.sink.count == 0)
         ok = stream_exists(store, what->aggregate_type, what->aggregate_id, error);
     weir_event_sink_close(&in.sink);
