@@ -49,4 +49,9 @@ bool weir_is_json(const char *content_type);
  * surrogate pairs, invalid UTF-8, numbers out of range. */
 WEIR_MUST_USE bool weir_json_check(const char *json, size_t length, weir_error *error);
 
+/* weir_json_equal tells whether two texts mean the same to jsonb: blanks, the order of members and
+ * how a number or an escape is spelt do not matter. False when either is no JSON that jsonb takes.
+ */
+bool weir_json_equal(const char *one, size_t one_length, const char *other, size_t other_length);
+
 #endif

@@ -10,9 +10,11 @@
 #include <string.h>
 
 #include "base/arena.h"
+#include "store/event.h"
 #include "store/json_int.h"
 
 #define DEPTH_LIMIT 2048 /* as weir_json_check */
+#define EQUAL_LIMIT ((size_t)256 << 20)
 
 typedef struct node {
     weir_json_token token;
@@ -198,6 +200,22 @@ bool weir_json_normal(const char *json, size_t length, bool fold, weir_buffer *o
     weir_json_reader_close(&tree.reader);
     weir_arena_free(tree.arena);
     return ok;
+}
+
+bool weir_json_equal(const char *one, size_t one_length, const char *other, size_t other_length)
+{
+    weir_error ignored;
+    weir_buffer left = WEIR_BUFFER(EQUAL_LIMIT), right = WEIR_BUFFER(EQUAL_LIMIT);
+    if (one_length == other_length && memcmp(one, other, one_length) == 0)
+        return true;
+    bool equal = weir_json_check(one, one_length, &ignored) &&
+                 weir_json_check(other, other_length, &ignored) &&
+                 weir_json_normal(one, one_length, true, &left, &ignored) &&
+                 weir_json_normal(other, other_length, true, &right, &ignored) &&
+                 left.length == right.length && memcmp(left.data, right.data, left.length) == 0;
+    weir_buffer_free(&left);
+    weir_buffer_free(&right);
+    return equal;
 }
 
 /* key_is: the key that was read last is of the outermost object, and this one. */
