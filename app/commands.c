@@ -142,6 +142,14 @@ static const weir_option relay_options[] = {
     {0},
 };
 
+static const weir_option verify_topics_options[] = {
+    TEXT("type", "TYPE", "only this aggregate type"),
+    NUMBER("limit", "N", "1000", 1, "list at most so many findings; all are counted"),
+    FLAG("repair", "say what a repair would do: republish what is missing"),
+    FLAG("execute", "with --repair: do it"),
+    {0},
+};
+
 static const weir_option run_options[] = {
     FLAG("once", "end at the ends of the topics as they were at the start"),
     {0},
@@ -426,6 +434,28 @@ const weir_command weir_commands[] = {
      "is taken as it is.",
      "  weir topic create order user\n", NULL, NULL, WEIR_FORMATS_ALL, 1, -1,
      WEIR_NEEDS_CONFIG | WEIR_AS_RELAY, weir_verb_topic_create},
+
+    {"verify", "", "prove that copies equal the store", "Proves it, or lists where they do not.",
+     NULL, NULL, NULL, 0, 0, 0, WEIR_NEEDS_NOTHING, NULL},
+    {"verify topics", "", "prove that the topics equal the store",
+     "Reads every event and every record, of all aggregate types or of one, and lists what is not\n"
+     "as it should be. It may run beside a relay: what is not published yet is no finding. Kinds:\n"
+     "  missing    an event that Kafka should hold and does not\n"
+     "  duplicate  an event again, after it was there (at_least_once permits it after a kill)\n"
+     "  inverted   an event whose first occurrence is behind a later one of its partition\n"
+     "  foreign    a record that no relay of this store wrote\n"
+     "  altered    a record that differs from its event, or is in a wrong partition or topic\n"
+     "  ahead      a record of this store whose event the store does not have\n"
+     "  chain      a record that does not name the event before it in its partition\n"
+     "With --repair --execute, what is missing is published again, behind all others: for readers\n"
+     "that do not follow the chain. What cannot be restored is said.",
+     "  weir verify topics\n"
+     "  weir verify topics --type order -o json\n"
+     "  weir verify topics --repair --execute\n",
+     "1 failed, or something was found, 2 usage or configuration, 3 no such aggregate type, or\n"
+     "another repair is at work, 4 Kafka does not answer",
+     verify_topics_options, WEIR_FORMATS_ALL, 0, 0, WEIR_NEEDS_CONFIG | WEIR_AS_READER,
+     weir_verb_verify_topics},
 
     {"schema", "", "look at schema evolution",
      "Lists the links that bring old events to the latest form of their type, or tries them.", NULL,

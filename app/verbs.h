@@ -19,5 +19,6 @@ weir_verb_fn weir_verb_partition_list, weir_verb_partition_add;
 weir_verb_fn weir_verb_topic_create;
 weir_verb_fn weir_verb_stream_rewrite;
 weir_verb_fn weir_verb_doctor_events;
+weir_verb_fn weir_verb_verify_topics;
 
 #endif

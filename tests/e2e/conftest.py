@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 import harness
+import plant
 
 
 @pytest.fixture(scope="session")
@@ -54,6 +55,13 @@ def shop(request, services, tmp_path):
         for process in shop.processes:
             print(f"--- {process.title}\n{process.tail(60)}")
     assert not found, "\n".join(found)
+
+
+@pytest.fixture
+def relayed(shop):
+    """A shop whose topics hold 61 events of all kinds."""
+    plant.relay_things(shop)
+    return shop
 
 
 @pytest.hookimpl(wrapper=True)
