@@ -1,6 +1,6 @@
 """No text changes what a statement does: it is stored and read back byte for byte, or refused.
 
-Every string of hostile.py (every second one where each costs a process) goes through every text that weir takes. What fits where is said again here, by
+Every string of hostile.py (some where each costs a process) goes through every text that weir takes. What fits where is said again here, by
 the documents alone. After each attack all that it had no business with is as before: bystander tables,
 the other tables of the store, the catalogue.
 """
@@ -13,9 +13,11 @@ import uuid
 
 import psycopg
 import pytest
+from harness import patience
 from hostile import BYTES, STRINGS
 
 pytestmark = pytest.mark.commands
+SOME = STRINGS[:: int(2 * patience())]
 
 NO_CONTROL = r"[^\x00-\x1f\x7f-\x9f]+"
 
@@ -223,9 +225,10 @@ def test_import_and_export_keep_every_byte(town):
         assert {k: kept[k] for k in sent.get("metadata", {})} == sent.get("metadata", {})
 
 
+@pytest.mark.every
 def test_the_command_line_stores_or_refuses(town):
     before, wrong, expected = world(town), [], []
-    for text in STRINGS[::2]:
+    for text in SOME:
         fits = fits_id(text) and fits_event_type(text)
         done = town.weir(
             "append", f"--type={text}", f"--data={json.dumps(text)}", f"--metadata={json.dumps({text: text})}",
@@ -284,10 +287,11 @@ def fits_schema(text):
     return re.fullmatch(r"[a-z_][a-z0-9_]{0,39}", text) and not text.startswith("pg_") and text != "public"
 
 
+@pytest.mark.every
 def test_settings_refuse_what_would_be_another_name(town):
     """By flag and by environment; a name that is SQL's own is refused before anything is made."""
     before, wrong = world(town), []
-    for text in STRINGS[::2]:
+    for text in SOME:
         done = town.weir("config", "check", "--set", f"store.schema={text}", check=False)
         if done.code != (0 if fits_schema(text) else 2) or (done.code and "store.schema" not in done.stderr):
             wrong.append((text[:80], done.code, done.stderr[:200]))
@@ -308,10 +312,11 @@ def test_settings_refuse_what_would_be_another_name(town):
     assert world(town) == before
 
 
+@pytest.mark.every
 def test_projection_names_and_numbers_are_held_to_their_shape(town):
     before, wrong = world(town), []
     town.configure(projections={"files": ["projections/*.sql"]})
-    for text in STRINGS[::2]:
+    for text in SOME:
         if "\n" in text or "\r" in text:
             continue  # ends the comment: another file, not another name
         town.projection("hostile", f"-- projection: {text}\n-- from: user\n-- apply: each\nCREATE TABLE t (n int);\n\n"

@@ -111,6 +111,8 @@ def kill_again_and_again(shop, name, times, longest, kills, committed):
         kills.append((name, time.time(), len(committed), in_flight(shop), progress(shop)))
 
 
+@pytest.mark.every
+@pytest.mark.slow
 def test_killed_at_random_moments_under_load(pipeline):
     kills = []
     with Watch(pipeline) as watch, Writers(pipeline, 3, slowest=0.02) as writers, ThreadPoolExecutor() as killers:

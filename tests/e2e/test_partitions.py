@@ -172,6 +172,7 @@ def test_what_is_split_keeps_every_promise(filled):
     assert listed["user"]["default"] is True
 
 
+@pytest.mark.once
 def test_a_split_that_was_given_up_leaves_nothing(filled):
     shop = filled
     shop.sql("SELECT weir.prepare_partitions('{order}'), weir.copy_to_partitions(1000)")
@@ -182,6 +183,7 @@ def test_a_split_that_was_given_up_leaves_nothing(filled):
     shop.weir("partition", "add", "user", "--execute")
 
 
+@pytest.mark.once
 def test_copies_that_differ_are_not_taken(filled):
     shop = filled
     shop.sql("SELECT weir.prepare_partitions('{order}'), weir.copy_to_partitions(1000)")
@@ -191,6 +193,7 @@ def test_copies_that_differ_are_not_taken(filled):
     assert places(shop)["order"] == "weir.events_default"
 
 
+@pytest.mark.once
 def test_a_snapshot_older_than_the_copy_is_waited_for(filled):
     """In such a transaction copied events would be out of sight, and the old ones gone."""
     shop = filled
@@ -208,6 +211,7 @@ def test_a_snapshot_older_than_the_copy_is_waited_for(filled):
     assert places(shop)["order"] == "weir.events_order"
 
 
+@pytest.mark.once
 def test_an_event_that_commits_late_is_not_left_behind(filled):
     """Its position is drawn, and later ones are committed, before it is."""
     shop = filled
@@ -222,6 +226,7 @@ def test_an_event_that_commits_late_is_not_left_behind(filled):
     assert places(shop)["order"] == "weir.events_order"
 
 
+@pytest.mark.once
 def test_a_copy_that_nobody_held_writers_for_costs_no_event(filled):
     """As when the session that holds them ends just before the other copies the rest."""
     shop = filled
@@ -240,6 +245,7 @@ def test_a_copy_that_nobody_held_writers_for_costs_no_event(filled):
     assert places(shop)["order"] == "weir.events_order"
 
 
+@pytest.mark.once
 @pytest.mark.parametrize("checked", [False, True])
 def test_the_admin_cannot_lose_events_by_a_switch_without_copies(filled, checked):
     shop = filled
@@ -255,6 +261,7 @@ def test_the_admin_cannot_lose_events_by_a_switch_without_copies(filled, checked
     assert shop.value("SELECT count(*) FROM weir.events") == before
 
 
+@pytest.mark.once
 def test_an_appender_with_an_older_snapshot_that_waited_through_the_switch_begins_anew(filled):
     """It would find neither the old row nor the new of what was copied last."""
     shop, refused = filled, []

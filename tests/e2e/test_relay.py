@@ -257,6 +257,7 @@ def test_a_stop_while_a_topic_is_being_made_is_clean(shop):
     same(shop)
 
 
+@pytest.mark.once
 @pytest.mark.slow
 def test_a_stop_while_kafka_is_away_claims_nothing(shop):
     shop.weir("migrate")

@@ -78,6 +78,7 @@ def holds(shop, process):
     return shop.value("SELECT count(*) FROM weir.relays WHERE holder LIKE %s", f"%:{process.pid}")
 
 
+@pytest.mark.once
 def test_the_number_is_changed_by_stopping_all(sharded):
     things(sharded, 40)
     relay = sharded.start("relay")
