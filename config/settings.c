@@ -90,8 +90,9 @@ const weir_setting weir_settings[] = {
            "compression of messages; none: what kafka.properties says, or none"),
     INTEGER("relay.transaction_events", "50000", 1, 1000000, "events",
             "exactly_once: a transaction that holds so many is committed even if there is more"),
-    INTEGER("relay.poll_max_ms", "50", 1, 10000, "ms",
-            "longest pause between reads of an idle store"),
+    INTEGER("relay.poll_max_ms", "50", 1, 1000, "ms",
+            "longest pause between two looks at an idle store; while events come it is a "
+            "millisecond"),
     INTEGER("relay.cursor_ms", "200", 10, 60000, "ms", "how often the cursor is written"),
     LIST("schemas.files",
          "schema evolution: files of upcasting rules, globs allowed, relative to the config file"),

@@ -93,6 +93,16 @@ bool weir_relay_release(weir_relay *relay, weir_error *error)
     return !WEIR_FAIL_AT(relay_after_ack);
 }
 
+/* wait_for_acks lets nothing linger meanwhile. A commit sends everything anyway; what failed is in
+ * the ring and no longer on its way. */
+static bool wait_for_acks(weir_relay *relay, int ms, weir_error *error)
+{
+    if (relay->exactly_once || relay->failed_code != 0 || relay->log_lost)
+        return weir_relay_serve(relay, ms, error);
+    weir_sink_hurry(relay->sink, ms);
+    return weir_relay_serve(relay, 0, error);
+}
+
 bool weir_relay_rest(weir_relay *relay, int ms, weir_error *error)
 {
     int64_t until = weir_clock_monotonic_us() + (int64_t)ms * 1000;
@@ -104,9 +114,11 @@ bool weir_relay_rest(weir_relay *relay, int ms, weir_error *error)
             return weir_relay_serve(relay, 0, error);
         if (!weir_relay_beat(relay, error))
             return false;
-        if (!relay->sink || weir_ring_events(relay->ring) == 0)
+        if (!relay->sink || weir_ring_events(relay->ring) == 0) {
             weir_stop_wait(relay->stop, left < LONGEST_MS ? left : LONGEST_MS);
-        else if (!weir_relay_serve(relay, left < SLICE_MS ? left : SLICE_MS, error))
+            continue;
+        }
+        if (!wait_for_acks(relay, left < SLICE_MS ? left : SLICE_MS, error))
             return false;
     }
 }

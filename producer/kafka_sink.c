@@ -245,6 +245,12 @@ static bool advise(weir_error *error)
     return false;
 }
 
+/* rd_kafka_flush suspends linger.ms for as long as it runs. */
+void weir_sink_hurry(weir_sink *sink, int ms)
+{
+    rd_kafka_flush(sink->client, ms);
+}
+
 bool weir_sink_check(weir_sink *sink, weir_error *error)
 {
     char reason[512];

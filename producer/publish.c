@@ -13,7 +13,8 @@
 #define ROOM_MS 5
 #define PACE_MS 10
 #define SHORTEST_REST_MS 1
-#define LONGEST_REST_MS 200 /* the heartbeat may be due */
+#define LONGEST_WAIT_MS 200 /* for room: the heartbeat may be due */
+#define REST_SHARE 8        /* a rest is this part of the time since there was something to read */
 #define KNOWN_US 3600000000 /* a broker forgets a producer after a day at the earliest */
 #define PROBE_US 1000000
 #define PROBE_MS 500
@@ -45,8 +46,8 @@ static bool wait_for_room(weir_relay *relay, const weir_part *part, size_t bytes
                           weir_error *error)
 {
     int64_t patience_ms = weir_config_integer(relay->config, "relay.cursor_ms");
-    if (patience_ms > LONGEST_REST_MS)
-        patience_ms = LONGEST_REST_MS;
+    if (patience_ms > LONGEST_WAIT_MS)
+        patience_ms = LONGEST_WAIT_MS;
     int64_t until = weir_clock_monotonic_us() + patience_ms * 1000;
     while (!has_room(relay, part, bytes) && !weir_stop_requested(relay->stop) &&
            relay->failed_code == 0 && !relay->log_lost && weir_clock_monotonic_us() < until)
@@ -193,7 +194,9 @@ static bool read_some(weir_relay *relay, int64_t limit, weir_error *error)
     return true;
 }
 
-/* rest_a_while: nothing to read; each time twice as long, as far as the cursor permits. */
+/* rest_a_while: nothing is left to read. The longer ago the last event, the longer, as far as the
+ * cursor permits; so while traffic flows an event waits a fraction of the time since the one before
+ * it. */
 static bool rest_a_while(weir_relay *relay, weir_error *error)
 {
     int64_t longest = weir_config_integer(relay->config, "relay.poll_max_ms");
@@ -201,15 +204,15 @@ static bool rest_a_while(weir_relay *relay, weir_error *error)
     bool busy = relay->parts_changed || weir_ring_events(relay->ring) > 0;
     if (busy && longest > cursor_ms)
         longest = cursor_ms;
-    if (longest > LONGEST_REST_MS)
-        longest = LONGEST_REST_MS;
-    relay->pause_ms = relay->pause_ms ? 2 * relay->pause_ms : SHORTEST_REST_MS;
-    if (relay->pause_ms > longest)
-        relay->pause_ms = (int)longest;
+    int64_t rest = (weir_clock_monotonic_us() - relay->found_us) / 1000 / REST_SHARE;
+    if (rest < SHORTEST_REST_MS)
+        rest = SHORTEST_REST_MS;
+    if (rest > longest)
+        rest = longest;
     /* Nothing to do is progress only while it could be done: an outage shows in /healthz. */
     if (weir_ring_events(relay->ring) == 0 && atomic_load(&relay->shown.kafka_up))
         weir_relay_progress(relay);
-    return weir_relay_rest(relay, relay->pause_ms, error);
+    return weir_relay_rest(relay, (int)rest, error);
 }
 
 /* watch_kafka says once that no broker can be reached, and once that one can again. With something
@@ -233,20 +236,38 @@ static void watch_kafka(weir_relay *relay)
     }
 }
 
+/* find_more: *more false when nothing was appended since a read that left nothing. The sequence
+ * says so for a fraction of what asking for the horizon costs; a position that is drawn and not
+ * committed yet, or never will be, counts as more. */
+static bool find_more(weir_relay *relay, bool *more, weir_error *error)
+{
+    int64_t last = 0;
+    *more = !relay->caught_up;
+    if (*more)
+        return true;
+    bool ok = weir_relay_last_position(relay, &last, error);
+    *more = ok && last > relay->read_through;
+    return ok;
+}
+
 static bool read_and_rest(weir_relay *relay, weir_error *error)
 {
+    bool more;
     int64_t limit = read_limit(relay);
     if (limit == 0)
         return weir_relay_serve(relay, ROOM_MS, error);
     int64_t most = paced(relay);
     if (most == 0)
         return weir_relay_rest(relay, PACE_MS, error);
-    if (!read_some(relay, most < limit ? most : limit, error))
+    if (!find_more(relay, &more, error))
         return false;
-    if (relay->read_events == 0 && !relay->paused)
-        return rest_a_while(relay, error);
-    relay->pause_ms = 0;
-    return true;
+    if (more) {
+        if (!read_some(relay, most < limit ? most : limit, error))
+            return false;
+        if (relay->read_events > 0)
+            relay->found_us = weir_clock_monotonic_us();
+    }
+    return !relay->caught_up || rest_a_while(relay, error);
 }
 
 bool weir_relay_publish(weir_relay *relay, weir_error *error)

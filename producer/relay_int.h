@@ -100,7 +100,7 @@ typedef struct weir_relay {
     bool caught_up;        /* the last read came to the horizon */
     int64_t read_events;   /* of the last read */
     int64_t mean_bytes;    /* of a message, rolling */
-    int pause_ms;
+    int64_t found_us;      /* when the last read that found something ended */
     weir_pace events_pace, bytes_pace;
     weir_shape shape;
     weir_buffer value; /* of the message being made, where it is not the event's data */
@@ -203,6 +203,10 @@ char *weir_relay_transactional_id(const weir_relay *relay); /* the caller frees 
 
 /* weir_relay_rest waits for at most ms, or until a stop, serving deliveries. */
 WEIR_MUST_USE bool weir_relay_rest(weir_relay *relay, int ms, weir_error *error);
+
+/* weir_relay_last_position: every event committed by now lies at or below it. Cheap. */
+WEIR_MUST_USE bool weir_relay_last_position(weir_relay *relay, int64_t *position,
+                                            weir_error *error);
 
 /* weir_relay_on_delivery is the sink's callback. */
 weir_delivery_fn weir_relay_on_delivery;

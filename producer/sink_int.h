@@ -50,6 +50,10 @@ WEIR_MUST_USE bool weir_sink_produce(weir_sink *sink, const weir_message *messag
 /* weir_sink_poll serves deliveries for at most ms milliseconds. */
 void weir_sink_poll(weir_sink *sink, int ms);
 
+/* weir_sink_hurry serves deliveries for ms milliseconds, or until all are in; meanwhile nothing
+ * lingers in the hope of a larger batch. */
+void weir_sink_hurry(weir_sink *sink, int ms);
+
 /* weir_sink_take_over ends what a predecessor of the same transactional id left open, and shuts it
  * out; before anything is produced. Waits for seconds, looks at stop. RETRY when the coordinator
  * does not answer. */

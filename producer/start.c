@@ -212,15 +212,18 @@ bool weir_relay_find_tails(weir_relay *relay, weir_tail_reader *reader, size_t f
     return ok;
 }
 
-static bool find_goal(weir_relay *relay, weir_error *error)
+bool weir_relay_last_position(weir_relay *relay, int64_t *position, weir_error *error)
 {
-    if (!relay->once || relay->goal >= 0)
-        return true;
     weir_result *result = ask(relay, "relay_goal", NULL, 0, error);
     if (result)
-        relay->goal = weir_result_integer(result, 0, 0);
+        *position = weir_result_integer(result, 0, 0);
     weir_result_free(result);
     return result != NULL;
+}
+
+static bool find_goal(weir_relay *relay, weir_error *error)
+{
+    return !relay->once || relay->goal >= 0 || weir_relay_last_position(relay, &relay->goal, error);
 }
 
 static bool open_sink(weir_relay *relay, weir_error *error)
@@ -245,7 +248,6 @@ static void begin(weir_relay *relay)
     relay->read_through = relay->read_position;
     relay->unclean = false;
     relay->wanted[0] = '\0';
-    relay->pause_ms = 0;
     relay->caught_up = false;
     relay->saved_us = 0; /* at once: what the tails showed is worth keeping */
     weir_relay_kafka_up(relay, true, NULL);

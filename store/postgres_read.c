@@ -5,11 +5,13 @@
  * snapshot for the length of its read. The fence: first the horizon, then, in a later statement
  * with a later snapshot, the events at or below it; and nothing is handed out before the WAL that
  * carries its commit is flushed. */
+#include <stdio.h>
 #include <string.h>
 
 #include "store/store_int.h"
 
 #define PAGE 5000
+#define FLUSH_WAITS 3 /* of a millisecond */
 
 enum column {
     POSITION,
@@ -119,20 +121,47 @@ static bool read_stream(weir_store *store, const weir_read *what, struct reader 
                                   6, on_row, reader, error);
 }
 
+/* What is not flushed yet is nearly always another appender's transaction under way, whose commit
+ * will flush it: for a moment that is waited for, since flushing ourselves costs the appenders. */
+static bool wait_for_flush(weir_store *store, const char *wal, bool *durable, weir_error *error)
+{
+    weir_param params[] = {WEIR_PARAM_TEXT(wal)};
+    for (int i = 0; i < FLUSH_WAITS && !*durable; i++) {
+        weir_stop_wait(store->stop, 1);
+        weir_result *result = weir_connection_query(store->connection, "durable", params, 1, error);
+        if (!result)
+            return false;
+        *durable = weir_result_bool(result, 0, 0);
+        weir_result_free(result);
+    }
+    return true;
+}
+
+static bool flush(weir_store *store, const char *wal, weir_error *error)
+{
+    bool durable = false;
+    if (!wait_for_flush(store, wal, &durable, error))
+        return false;
+    if (durable)
+        return true;
+    weir_result *result = weir_connection_query(store->connection, "flush", NULL, 0, error);
+    weir_result_free(result);
+    return result != NULL;
+}
+
 /* Asks for the horizon and, when there may be something to read, makes sure that it is durable. */
 static bool find_horizon(weir_store *store, weir_read *what, weir_error *error)
 {
+    char wal[24];
     weir_result *result = weir_connection_query(store->connection, "horizon", NULL, 0, error);
     if (!result)
         return false;
     what->horizon = weir_result_integer(result, 0, 0);
-    bool durable = weir_result_bool(result, 0, 1);
+    snprintf(wal, sizeof wal, "%s", weir_result_value(result, 0, 1));
+    bool durable = weir_result_bool(result, 0, 2);
     weir_result_free(result);
-    if (durable || (!what->backwards && what->horizon <= what->after))
-        return true;
-    result = weir_connection_query(store->connection, "flush", NULL, 0, error);
-    weir_result_free(result);
-    return result != NULL;
+    return durable || (!what->backwards && what->horizon <= what->after) ||
+           flush(store, wal, error);
 }
 
 /* read_page reads the next events below or above *from, at most so many. */
