@@ -18,9 +18,9 @@ PARTITIONS = 6
 # What the relay sets itself; the rest is librdkafka's default or --property, for both sides.
 RELAY = {"acks": "all", "enable.idempotence": "true", "enable.gapless.guarantee": "true", "message.timeout.ms": "0"}
 FORGET = ("DELETE FROM weir.relay_partitions", "DELETE FROM weir.relays", "DELETE FROM weir.topics")
-TARGET_RATIO = 0.4
+TARGET_RATIO = 0.5
 TARGET_EXACTLY_ONCE = 0.7
-TARGET_MIB = 64
+TARGET_MIB = 48
 
 
 def run(stage, report):
