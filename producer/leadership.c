@@ -3,7 +3,9 @@
  * not know yet writes nothing any more.
  *
  * A relay that lost its session and finds its own epoch again had no successor, and goes on with
- * what it has in memory. Otherwise its memory is void, and it begins anew.
+ * what it has in memory. Otherwise its memory is void, and it begins anew; also when the server is
+ * another one or was started anew: it may have been restored, or a standby that lacked commits, and
+ * its epochs are then a copy of the ones before.
  *
  * A stopped process, or a host that vanished, keeps its session and so the lock. A standby that has
  * seen nothing of the holder move for relay.takeover_ms ends that session. It goes by its own
@@ -20,25 +22,52 @@
 #define SPREAD_MS 200      /* a free shard is left to others for this long per shard held here, */
 #define SPREAD_MOST_MS 800 /* and at most for this long */
 
+static weir_result *ask(weir_relay *relay, const char *statement, const weir_param *params,
+                        int count, weir_error *error)
+{
+    return weir_connection_query(weir_store_connection(relay->store), statement, params, count,
+                                 error);
+}
+
+/* forget gives up what belongs to an epoch that is over. */
+static void forget(weir_relay *relay)
+{
+    relay->epoch = 0;
+    relay->unclean = relay->unclean || weir_ring_events(relay->ring) > 0;
+    weir_relay_drop_sink(relay);
+}
+
+/* recognize forgets what was learnt from another server, or from this one before a restart. */
+static bool recognize(weir_relay *relay, weir_error *error)
+{
+    weir_result *result = ask(relay, "relay_server", NULL, 0, error);
+    if (!result)
+        return false;
+    const char *server = weir_result_value(result, 0, 0);
+    if (relay->epoch != 0 && strcmp(relay->server, server) != 0) {
+        WEIR_INFO(
+            "relay", relay->title,
+            "the store's server was started anew, or is another: beginning from Kafka's tails");
+        forget(relay);
+        relay->goal = -1;
+    }
+    snprintf(relay->server, sizeof relay->server, "%s", server);
+    weir_result_free(result);
+    return true;
+}
+
 bool weir_relay_connect(weir_relay *relay, weir_error *error)
 {
     char application[64];
     snprintf(application, sizeof application, "weir relay %.50s", relay->title);
     relay->store = weir_store_open(relay->config, application, relay->stop, error);
-    if (!relay->store)
+    if (!relay->store || !recognize(relay, error))
         return false;
     relay->numbered = false;
     relay->sighting = (weir_sighting){0};
     weir_relay_store_up(relay, true, NULL);
     weir_relay_enter(relay, WEIR_RELAY_STANDBY);
     return true;
-}
-
-static weir_result *ask(weir_relay *relay, const char *statement, const weir_param *params,
-                        int count, weir_error *error)
-{
-    return weir_connection_query(weir_store_connection(relay->store), statement, params, count,
-                                 error);
 }
 
 int64_t weir_relay_sight(weir_sighting *sighting, const char *what)
@@ -93,14 +122,6 @@ static weir_result *watch(weir_relay *relay, weir_error *error)
     char shard[24];
     weir_param params[] = {WEIR_PARAM_TEXT(relay->name), weir_param_integer(relay->shard, shard)};
     return ask(relay, "relay_watch", params, 2, error);
-}
-
-/* forget gives up what belongs to an epoch that is over. */
-static void forget(weir_relay *relay)
-{
-    relay->epoch = 0;
-    relay->unclean = relay->unclean || weir_ring_events(relay->ring) > 0;
-    weir_relay_drop_sink(relay);
 }
 
 /* stand_by: somebody holds the lock. */

@@ -72,6 +72,7 @@ typedef struct weir_relay {
     weir_backoff backoff;
 
     weir_store *store; /* NULL unless connected */
+    char server[96];   /* which one, and which start of it; "": none yet */
     bool locked;       /* its session holds the lock */
     int64_t epoch;     /* ours; 0: somebody else led since, or nobody yet */
     int64_t beat_us;   /* when the last heartbeat was sent that arrived */
