@@ -191,6 +191,15 @@ static const weir_option partition_add_options[] = {
     {0},
 };
 
+static const weir_option topic_reconcile_options[] = {
+    TEXT("type", "TYPE", "only the topic of this aggregate type"),
+    FLAG("republish", "fill a topic that is gone or empty again, from the store"),
+    FLAG("accept-ahead", "keep events that the store does not have, and go on behind them"),
+    FLAG("new-generation", "publish all events anew, in a topic of another name"),
+    FLAG("execute", "do it; without it, only say what would be done"),
+    {0},
+};
+
 static const weir_option version_options[] = {
     FLAG("failpoints", "list the failpoints of a test build"),
     {0},
@@ -434,6 +443,18 @@ const weir_command weir_commands[] = {
      "is taken as it is.",
      "  weir topic create order user\n", NULL, NULL, WEIR_FORMATS_ALL, 1, -1,
      WEIR_NEEDS_CONFIG | WEIR_AS_RELAY, weir_verb_topic_create},
+    {"topic reconcile", "", "explain what a relay refuses to start with, and put it right",
+     "Holds every topic against the store: gone, empty, fewer partitions, ahead of the store, of\n"
+     "another store. Without a way it only explains, and exits 1 when something is wrong; with "
+     "one\n"
+     "it says what it would do; with --execute it does it, in one transaction. Relays must be\n"
+     "stopped. docs/disasters.md has a drill for each.",
+     "  weir topic reconcile\n"
+     "  weir topic reconcile --type order --republish\n"
+     "  weir topic reconcile --type order --new-generation --execute\n",
+     EXITS_FAILED " or a way that is refused, 3 a relay runs, or no such topic",
+     topic_reconcile_options, WEIR_FORMATS_ALL, 0, 0, WEIR_NEEDS_CONFIG | WEIR_AS_ADMIN,
+     weir_verb_topic_reconcile},
 
     {"verify", "", "prove that copies equal the store", "Proves it, or lists where they do not.",
      NULL, NULL, NULL, 0, 0, 0, WEIR_NEEDS_NOTHING, NULL},

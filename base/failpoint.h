@@ -14,6 +14,8 @@
 #define WEIR_FAILPOINTS_LIST(X)                                                                    \
     X(relay_after_lock)        /* leadership taken, epoch raised, tail not read yet */             \
     X(relay_after_take_over)   /* predecessor's transactions ended, tail not read yet */           \
+    X(reconcile_after_topic)   /* topic of a new generation made, nothing recorded yet */          \
+    X(reconcile_before_commit) /* everything of a way out is done, nothing committed */            \
     X(relay_after_topic)       /* topic created, mapping not recorded yet */                       \
     X(relay_after_mapping)     /* mapping recorded, nothing produced to it yet */                  \
     X(relay_before_produce)    /* event read, not handed to librdkafka */                          \

@@ -124,7 +124,9 @@ bool weir_checkpoints_load(weir_connection *connection, weir_owner owner, const 
         if (row)
             put_row(&partitions[i], row, store_id);
         else
-            ok = weir_fail(error, WEIR_FATE_RETRY, "the checkpoint of %s/%d is gone",
+            ok = weir_fail(error, WEIR_FATE_RETRY,
+                           "there is no checkpoint of %s/%d: its topic was left for another, or "
+                           "the row was removed",
                            partitions[i].topic, (int)partitions[i].number);
     }
     weir_checkpoints_free(&read);

@@ -99,12 +99,13 @@ static void note_missing(weir_source *source, const char *topic)
 
 static bool fail_range(const weir_partition *p, int64_t offset, weir_error *error)
 {
-    return weir_fail(error, WEIR_FATE_FATAL,
-                     "%s/%d: offset %lld, where the checkpoint stands, is not in the topic any "
-                     "more: retention removed events that were not read, or the topic was made "
-                     "anew. The store still has the events: rebuild the projection",
-                     p->topic, (int)p->number,
-                     (long long)(p->next_offset >= 0 ? p->next_offset : offset));
+    return weir_fail(
+        error, WEIR_FATE_FATAL,
+        "%s/%d: offset %lld, where the checkpoint stands, is not in the topic any "
+        "more: retention removed events that were not read, or the topic was made "
+        "anew (`weir topic reconcile` tells). The store still has the events: rebuild the "
+        "projection",
+        p->topic, (int)p->number, (long long)(p->next_offset >= 0 ? p->next_offset : offset));
 }
 
 /* librdkafka's text often ends in the name of the code, which weir_kafka_fail adds itself. */

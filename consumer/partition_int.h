@@ -8,6 +8,7 @@
 #include "consumer/gate_int.h"
 
 #define WEIR_NOTHING_READ (-1) /* next_offset of a fresh checkpoint */
+#define WEIR_LEFT (-2)         /* and of one whose topic was left for another generation */
 #define WEIR_UNKNOWN (-1)      /* a watermark that Kafka has not told yet */
 
 typedef struct weir_partition {

@@ -147,7 +147,11 @@ static bool resume(weir_subscription *s, weir_error *error)
             return false;
         if (WEIR_FAILPOINT(consumer_after_rows))
             return weir_fail(error, WEIR_FATE_RETRY, "failpoint after rows");
-        if (!weir_checkpoints_load(connection, owner, s->store_id, partitions, count, error))
+        if (!weir_checkpoints_load(connection, owner, s->store_id, partitions, count, error)) {
+            weir_topics_doubt(s);
+            return false;
+        }
+        if (!weir_topics_check(s, error))
             return false;
     }
     if (!weir_source_resume(s->source, error))

@@ -120,6 +120,11 @@ WEIR_MUST_USE bool weir_apply_prepare(weir_connection *connection, weir_error *e
 
 /* topics.c. weir_topics_refresh looks for topics until every type has one, and subscribes. */
 WEIR_MUST_USE bool weir_topics_refresh(weir_subscription *s, weir_error *error);
+/* weir_topics_doubt makes the next refresh ask again what is recorded. */
+void weir_topics_doubt(weir_subscription *s);
+/* weir_topics_check refuses a checkpoint that says that its topic was left: RETRY when there is
+ * another topic, to be read from now on; FATAL when this one cannot be gone on with. */
+WEIR_MUST_USE bool weir_topics_check(weir_subscription *s, weir_error *error);
 /* weir_topics_read reads the recorded topics of these types. */
 WEIR_MUST_USE bool weir_topics_read(weir_connection *connection, const char *const *aggregate_types,
                                     weir_topics *topics, weir_error *error);

@@ -8,6 +8,7 @@
 #include "consumer/subscription_int.h"
 
 #define ASK_US 1000000
+#define ASK_AGAIN_US 5000000 /* whether a topic was left for another generation */
 
 void weir_topics_free(weir_topics *topics)
 {
@@ -49,15 +50,69 @@ bool weir_topics_read(weir_connection *connection, const char *const *aggregate_
     return true;
 }
 
+static bool has(const weir_topics *topics, const char *name)
+{
+    for (size_t i = 0; i < topics->count; i++)
+        if (strcmp(topics->names[i], name) == 0)
+            return true;
+    return false;
+}
+
+/* read_again reads the record, and notices a topic that took another's place. */
+static bool read_again(weir_subscription *s, weir_error *error)
+{
+    weir_topics *topics = &s->topics, before = *topics;
+    topics->names = NULL;
+    topics->partitions = NULL;
+    topics->count = 0;
+    bool ok = weir_topics_read(weir_store_connection(s->store), s->handler->aggregate_types, topics,
+                               error);
+    for (size_t i = 0; ok && i < before.count; i++)
+        if (!has(topics, before.names[i]))
+            topics->subscribed = 0;
+    if (ok)
+        weir_topics_free(&before);
+    else
+        *topics = before;
+    return ok;
+}
+
+void weir_topics_doubt(weir_subscription *s)
+{
+    s->topics.asked_us = 0;
+    weir_goals_free(&s->goals);
+}
+
+bool weir_topics_check(weir_subscription *s, weir_error *error)
+{
+    size_t count;
+    const weir_partition *partitions = weir_source_partitions(s->source, &count);
+    for (size_t i = 0; i < count; i++) {
+        if (partitions[i].next_offset != WEIR_LEFT)
+            continue;
+        if (!read_again(s, error))
+            return false;
+        weir_topics_doubt(s);
+        if (!has(&s->topics, partitions[i].topic))
+            return weir_fail(error, WEIR_FATE_RETRY, "topic %s was left for another",
+                             partitions[i].topic);
+        return weir_fail(error, WEIR_FATE_FATAL,
+                         "topic %s was begun anew by `weir topic reconcile`, and some of what this "
+                         "projection applied from the topic before is not in it. Rename the "
+                         "projection: the new one is filled from the beginning",
+                         partitions[i].topic);
+    }
+    return true;
+}
+
 bool weir_topics_refresh(weir_subscription *s, weir_error *error)
 {
     weir_topics *topics = &s->topics;
     int64_t now = weir_clock_monotonic_us();
-    if ((topics->complete && topics->subscribed == topics->count) ||
-        (topics->asked_us && now - topics->asked_us < ASK_US))
+    bool settled = topics->complete && topics->subscribed == topics->count;
+    if (topics->asked_us && now - topics->asked_us < (settled ? ASK_AGAIN_US : ASK_US))
         return true;
-    weir_connection *connection = weir_store_connection(s->store);
-    if (!weir_topics_read(connection, s->handler->aggregate_types, topics, error))
+    if (!read_again(s, error))
         return false;
     topics->asked_us = now;
     if (!topics->complete && !topics->waiting)

@@ -350,3 +350,23 @@ bool weir_tail_reader_read(weir_tail_reader *reader, const char *store_id, weir_
     free(round.reading);
     return ok;
 }
+
+bool weir_tail_reader_window(weir_tail_reader *reader, const char *store_id, weir_tail *tails,
+                             size_t count, int64_t events, weir_error *error)
+{
+    bool moved;
+    if (!look_at_ends(reader, tails, count, &moved, error))
+        return false;
+    for (size_t i = 0; i < count; i++) {
+        tails[i].window = true;
+        tails[i].until = tails[i].high;
+        tails[i].from =
+            tails[i].high - tails[i].low > events ? tails[i].high - events : tails[i].low;
+        tails[i].done = tails[i].low >= tails[i].high;
+    }
+    weir_tail_round round = {reader, store_id, tails, count, weir_calloc(count + 1, sizeof(bool)),
+                             0,      0};
+    bool ok = assign_ranges(&round, error) && read_ranges(&round, error);
+    free(round.reading);
+    return ok;
+}

@@ -12,8 +12,8 @@
 #include "producer/relay_int.h"
 
 #define RESOLVE                                                                                    \
-    "Nothing was published. Find out what happened first; `weir topic reconcile`, of a later "     \
-    "version, resolves it"
+    "Nothing was published. Find out what happened first; `weir topic reconcile` says what there " \
+    "is to choose from"
 #define ARRAY_LIMIT (64 << 20)
 
 static weir_result *ask(weir_relay *relay, const char *statement, const weir_param *params,
@@ -23,18 +23,25 @@ static weir_result *ask(weir_relay *relay, const char *statement, const weir_par
                                  error);
 }
 
+static bool add_topic(weir_relay *relay, const weir_result *rows, int row, weir_error *error)
+{
+    const char *type = weir_result_value(rows, row, 0), *name = weir_result_value(rows, row, 1);
+    if (!weir_topic_plan_check(relay->config, type, (int)weir_result_integer(rows, row, 3), name,
+                               error) ||
+        !weir_relay_topics_add(&relay->topics, type, name, (int)weir_result_integer(rows, row, 2),
+                               error))
+        return false;
+    relay->topics.list[relay->topics.count - 1]->accepted = weir_result_integer(rows, row, 4);
+    return true;
+}
+
 static bool load_topics(weir_relay *relay, weir_error *error)
 {
     weir_result *rows = ask(relay, "relay_topics", NULL, 0, error);
     bool ok = rows != NULL;
     weir_relay_topics_clear(&relay->topics);
     for (int i = 0; ok && i < weir_result_rows(rows); i++)
-        ok = weir_topic_plan_check(relay->config, weir_result_value(rows, i, 0),
-                                   (int)weir_result_integer(rows, i, 3),
-                                   weir_result_value(rows, i, 1), error) &&
-             weir_relay_topics_add(&relay->topics, weir_result_value(rows, i, 0),
-                                   weir_result_value(rows, i, 1),
-                                   (int)weir_result_integer(rows, i, 2), error);
+        ok = add_topic(relay, rows, i, error);
     weir_result_free(rows);
     return ok;
 }
@@ -126,6 +133,61 @@ static bool refuse_unknown(const weir_tail *tail, int64_t last, weir_error *erro
                              "commits in a failover?");
 }
 
+/* is_doubtful: the tail shows an event that nobody has accepted as unknown. */
+static bool is_doubtful(const weir_relay *relay, const weir_tail *tail)
+{
+    return tail->seen &&
+           tail->position > weir_relay_topics_named(&relay->topics, tail->topic)->accepted;
+}
+
+static weir_tail make_tail(const weir_relay *relay, const weir_relay_topic *topic, int partition)
+{
+    const weir_part *part = &relay->topics.parts[topic->first + (size_t)partition];
+    return (weir_tail){.topic = topic->name,
+                       .partition = partition,
+                       .recorded_position = part->position,
+                       .recorded_offset = part->next_offset};
+}
+
+/* is_empty: of what is recorded of any partition, another shard's too, nothing is left. Where
+ * something is left elsewhere, Kafka has lost a part, and that is published again. */
+static bool is_empty(weir_relay *relay, weir_tail_reader *reader, const weir_relay_topic *topic,
+                     bool *empty, weir_error *error)
+{
+    size_t count = (size_t)topic->partitions;
+    weir_tail *tails = weir_calloc(count, sizeof *tails);
+    for (size_t i = 0; i < count; i++)
+        tails[i] = make_tail(relay, topic, (int)i);
+    bool ok =
+        weir_tail_reader_read(reader, weir_store_id(relay->store), tails, count, false, error);
+    *empty = true;
+    for (size_t i = 0; i < count; i++)
+        *empty = *empty && (tails[i].recorded_offset == 0 || tails[i].blank);
+    free(tails);
+    return ok;
+}
+
+/* refuse_empty: a topic of which nothing is left was made anew, as far as anybody can tell. */
+static bool refuse_empty(weir_relay *relay, weir_tail_reader *reader, const weir_tail *tails,
+                         size_t count, weir_error *error)
+{
+    const char *asked = NULL;
+    for (size_t i = 0; i < count; i++) {
+        bool empty;
+        if (!tails[i].blank || tails[i].topic == asked)
+            continue;
+        asked = tails[i].topic;
+        if (!is_empty(relay, reader, weir_relay_topics_named(&relay->topics, asked), &empty, error))
+            return false;
+        if (empty)
+            return weir_fail(error, WEIR_FATE_FATAL,
+                             "topic %s holds none of the events that were published to it: it was "
+                             "made anew, or Kafka has lost all of it. " RESOLVE,
+                             asked);
+    }
+    return true;
+}
+
 /* Every event that a tail shows must be in the store. */
 static bool check_known(weir_relay *relay, const weir_tail *tails, size_t count, weir_error *error)
 {
@@ -133,7 +195,7 @@ static bool check_known(weir_relay *relay, const weir_tail *tails, size_t count,
     weir_array_begin(&positions, WEIR_PG_INT8);
     weir_array_begin(&ids, WEIR_PG_UUID);
     for (size_t i = 0; i < count; i++) {
-        if (!tails[i].seen)
+        if (!is_doubtful(relay, &tails[i]))
             continue;
         weir_array_int64(&positions, tails[i].position);
         weir_array_uuid(&ids, &tails[i].id);
@@ -142,7 +204,7 @@ static bool check_known(weir_relay *relay, const weir_tail *tails, size_t count,
     weir_result *rows = ask(relay, "relay_unknown", params, 2, error);
     bool ok = rows != NULL;
     for (size_t i = 0; ok && weir_result_rows(rows) > 0 && i < count; i++)
-        if (tails[i].seen && tails[i].position == weir_result_integer(rows, 0, 0))
+        if (is_doubtful(relay, &tails[i]) && tails[i].position == weir_result_integer(rows, 0, 0))
             ok = refuse_unknown(&tails[i], weir_result_integer(rows, 0, 1), error);
     weir_result_free(rows);
     weir_array_free(&positions);
@@ -192,19 +254,15 @@ bool weir_relay_find_tails(weir_relay *relay, weir_tail_reader *reader, size_t f
     size_t *parts = weir_calloc(count + 1, sizeof *parts), asked = 0;
     for (size_t i = first; i < first + count; i++) {
         const weir_relay_topic *topic = weir_relay_topics_of(&relay->topics, i);
-        const weir_part *part = &relay->topics.parts[i];
         if (!weir_relay_owns(relay, topic, (int32_t)(i - topic->first)))
             continue;
         parts[asked] = i;
-        tails[asked++] = (weir_tail){.topic = topic->name,
-                                     .partition = (int32_t)(i - topic->first),
-                                     .recorded_position = part->position,
-                                     .recorded_offset = part->next_offset};
+        tails[asked++] = make_tail(relay, topic, (int)(i - topic->first));
     }
     weir_metric_add(relay->meters.tail_reads, 1);
     bool ok =
         weir_tail_reader_read(reader, weir_store_id(relay->store), tails, asked, settle, error) &&
-        check_known(relay, tails, asked, error);
+        refuse_empty(relay, reader, tails, asked, error) && check_known(relay, tails, asked, error);
     for (size_t i = 0; ok && i < asked; i++)
         adopt(relay, &relay->topics.parts[parts[i]], &tails[i]);
     free(parts);

@@ -38,6 +38,7 @@ static void conclude(weir_tail *tail)
     if (expired)
         believe_record(tail);
     tail->lost = is_recorded(tail) && tail->position < tail->recorded_position;
+    tail->blank = tail->lost && tail->position == 0 && tail->low == 0;
     tail->done = true;
 }
 
@@ -72,6 +73,14 @@ static void compare_with_record(weir_tail *tail, int64_t offset, int64_t positio
         tail->regrown = true;
 }
 
+static void keep(weir_tail *tail, int64_t position, const weir_uuid *id)
+{
+    size_t count = tail->found_count++;
+    if ((count & (count - 1)) == 0) /* a power of two: it is full */
+        tail->found = weir_realloc(tail->found, (count ? 2 * count : 1) * sizeof *tail->found);
+    tail->found[count] = (weir_tail_event){position, *id, false};
+}
+
 bool weir_tail_see(weir_tail *tail, const weir_tail_record *record, const char *store_id,
                    weir_error *error)
 {
@@ -84,13 +93,20 @@ bool weir_tail_see(weir_tail *tail, const weir_tail_record *record, const char *
         compare_with_record(tail, record->offset, 0);
         return true;
     }
-    if (strcmp(record->store_id, store_id) != 0)
+    bool other_store = strcmp(record->store_id, store_id) != 0;
+    if (tail->window && other_store)
+        return tail->other_store = true;
+    if (other_store)
         return weir_fail(error, WEIR_FATE_FATAL,
                          "partition %d of topic %s holds events of another store (%s, at offset "
-                         "%lld), not of this one (%s): two stores must not share a topic. Change "
-                         "kafka.topic_prefix, or empty the topic",
+                         "%lld), not of this one (%s): two stores must not share a topic. Nothing "
+                         "was published. Change kafka.topic_prefix, or see `weir topic reconcile`",
                          tail->partition, tail->topic, record->store_id, (long long)record->offset,
                          store_id);
+    if (tail->window) {
+        keep(tail, position, &id);
+        return true;
+    }
     compare_with_record(tail, record->offset, position);
     if (tail->regrown && position > tail->recorded_position)
         return true;

@@ -8,6 +8,12 @@
 
 #include "base/base.h"
 
+typedef struct weir_tail_event {
+    int64_t position;
+    weir_uuid id;
+    bool unknown; /* to the store; set by who asks it */
+} weir_tail_event;
+
 typedef struct weir_tail {
     /* in: what is asked */
     const char *topic;
@@ -23,7 +29,13 @@ typedef struct weir_tail {
     bool seen;        /* it was read, not only remembered */
     bool regrown;     /* another record stands where the recorded event was */
     bool lost;        /* Kafka has lost what it had acknowledged */
+    bool blank;       /* so much that nothing is left from the first offset on */
     size_t foreign;   /* records without our headers */
+
+    /* with window: every event of ours in the range is kept, and another store's is no failure */
+    bool window, other_store;
+    weir_tail_event *found; /* freed by the caller */
+    size_t found_count;
 
     /* the range to read now */
     int64_t from, until;

@@ -37,4 +37,10 @@ WEIR_MUST_USE bool weir_tail_reader_read(weir_tail_reader *reader, const char *s
                                          weir_tail *tails, size_t count, bool settle,
                                          weir_error *error);
 
+/* weir_tail_reader_window reads the last `events` offsets of every partition into tail->found; low,
+ * high and from say what that was. */
+WEIR_MUST_USE bool weir_tail_reader_window(weir_tail_reader *reader, const char *store_id,
+                                           weir_tail *tails, size_t count, int64_t events,
+                                           weir_error *error);
+
 #endif

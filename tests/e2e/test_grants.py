@@ -55,6 +55,7 @@ MATRIX = """
 | partitions()        | X     |          | X      |       |           | X     |
 | prepare_partitions() | X     |          |        |       |           | X     |
 | problem()           | X     |          |        |       |           |       |
+| raise_position()    | X     |          |        |       |           | X     |
 | refuse_change()     | X     |          |        |       |           |       |
 | relay_holders()     | X     |          | X      | X     |           | X     |
 | rewrite()           | X     |          |        |       |           | X     |

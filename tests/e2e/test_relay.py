@@ -75,15 +75,6 @@ def test_the_cursor_is_not_the_truth(relayed):
     same(relayed)
 
 
-def test_lost_log_is_published_again(relayed):
-    remove_topic(relayed)
-    make_topic(relayed, topic(relayed), 3)
-    result = relayed.weir("relay", "--once")
-    assert "lost" in result.stderr
-    same(relayed)
-    assert relayed.value("SELECT position FROM weir.relays") == 30
-
-
 def test_retention_that_took_everything_loses_no_place(relayed):
     delete_records(relayed)
     things(relayed, 11)

@@ -8,6 +8,7 @@
 #include <cmocka.h>
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "producer/tail_int.h"
@@ -104,9 +105,10 @@ static void test_lost_log_goes_on_from_what_is_left(void **state)
     weir_tail tail = find(LOG(0, 3, 5), 9, 3);
     assert_int_equal(tail.position, 5);
     assert_true(tail.lost);
+    assert_false(tail.blank);
     tail = find((partition_log){0, NULL, 0}, 9, 3);
     assert_int_equal(tail.position, 0);
-    assert_true(tail.lost);
+    assert_true(tail.lost && tail.blank);
     /* it has grown again since, without what was recorded */
     tail = find(LOG(0, 3, 5, FOREIGN, FOREIGN), 9, 3);
     assert_int_equal(tail.position, 5);
@@ -123,7 +125,7 @@ static void test_a_log_that_has_grown_again_is_seen_through(void **state)
     assert_true(tail.lost);
     tail = find(LOG(0, 12), 9, 1);
     assert_int_equal(tail.position, 0);
-    assert_true(tail.lost);
+    assert_true(tail.lost && tail.blank);
     tail = find(LOG(0, 3, 5, FOREIGN, 13), 9, 3);
     assert_int_equal(tail.position, 5);
     assert_true(tail.lost);
@@ -137,6 +139,7 @@ static void test_emptied_by_retention(void **state)
     assert_int_equal(tail.offset, 37);
     assert_false(tail.seen);
     assert_false(tail.lost);
+    assert_false(tail.blank);
     /* only markers and foreign records are left */
     tail = find(LOG(40, MARKER, FOREIGN), 9, 38);
     assert_int_equal(tail.position, 9);
@@ -209,6 +212,24 @@ static void test_another_store_is_fatal(void **state)
     assert_non_null(strstr(error.message, OTHER));
 }
 
+static void test_a_window_keeps_every_event_and_another_store_is_noted(void **state)
+{
+    (void)state;
+    weir_error error = {0};
+    weir_tail tail = {.topic = "t", .high = 9, .window = true};
+    static const int64_t positions[] = {3, 9, 5, 9, FOREIGN};
+    for (size_t i = 0; i < sizeof positions / sizeof *positions; i++)
+        show(&tail, (int64_t)i, positions[i]);
+    assert_int_equal(tail.found_count, 4);
+    for (size_t i = 0; i < 4; i++)
+        assert_int_equal(tail.found[i].position, positions[i]);
+    assert_false(tail.other_store);
+    weir_tail_record record = {5, OTHER, "1", "00000000-0000-4000-8000-000000000001"};
+    assert_true(weir_tail_see(&tail, &record, STORE, &error));
+    assert_true(tail.other_store && tail.found_count == 4);
+    free(tail.found);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -223,6 +244,7 @@ int main(void)
         cmocka_unit_test(test_steps_back_over_markers),
         cmocka_unit_test(test_half_headers_are_foreign),
         cmocka_unit_test(test_another_store_is_fatal),
+        cmocka_unit_test(test_a_window_keeps_every_event_and_another_store_is_noted),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

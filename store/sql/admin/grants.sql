@@ -27,6 +27,8 @@ GRANT SELECT, INSERT, UPDATE ON weir.subscriptions, weir.checkpoints TO weir_pro
 GRANT EXECUTE ON FUNCTION weir.move_checkpoints(text, integer, text[], integer[], bigint[], bigint[], bigint[], bigint[], bigint[])
     TO weir_projector;
 
+GRANT EXECUTE ON FUNCTION weir.raise_position(bigint) TO weir_admin;
+
 GRANT DELETE ON weir.snapshots TO weir_admin;
 
 GRANT EXECUTE ON FUNCTION weir.partitions() TO weir_reader;

@@ -56,3 +56,13 @@ LANGUAGE sql SET search_path = pg_catalog, pg_temp AS $$
     WHERE l.locktype = 'advisory' AND l.objsubid = 2 AND l.granted
       AND l.database = (SELECT d.oid FROM pg_catalog.pg_database d WHERE d.datname = current_database())
 $$;
+
+-- weir.raise_position: positions up to that one go to no event any more. Drawing them one by one never
+-- lowers the sequence, whoever appends at the same time.
+CREATE FUNCTION weir.raise_position(upto bigint) RETURNS bigint
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    PERFORM nextval('weir.event_position')
+        FROM generate_series(1, upto - (SELECT last_value FROM weir.event_position));
+    RETURN (SELECT last_value FROM weir.event_position);
+END $$;
