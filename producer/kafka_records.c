@@ -1,7 +1,8 @@
 /* Reading one topic for its verification: each partition by itself, at the caller's pace.
  *
  * librdkafka fetches ahead into one bounded queue a partition, so a partition that waits for the
- * others costs a bounded amount of memory and needs no pausing. No group, nothing is committed, no
+ * others costs a bounded amount of memory and needs no pausing. That it then looks once a second
+ * only whether there is room again is made up for: see wake. No group, nothing is committed, no
  * offset is ever jumped over: one that is gone is an error. */
 #include "producer/record_int.h"
 
@@ -14,6 +15,7 @@
 #define ANSWER_MS 10000
 #define SLICE_MS 100
 #define SILENCE_US 30000000
+#define REQUEST_MS "30000" /* as long as the silence: wake waits for its answer */
 /* Of all partitions together. librdkafka counts keys and values only; headers and its own
  * bookkeeping, about a kilobyte a record, are bounded by the number of records. */
 #define AHEAD_BYTES (8 << 20)
@@ -22,8 +24,14 @@
 
 typedef struct span {
     int64_t low, end, next;
+    int64_t records, bytes; /* taken since its broker's thread was woken */
     bool started, ended;
 } span;
+
+/* How much is fetched ahead of each partition. */
+typedef struct ahead {
+    int records, bytes, fetch;
+} ahead;
 
 struct weir_topic_reader {
     rd_kafka_t *client;
@@ -32,6 +40,7 @@ struct weir_topic_reader {
     char *name;
     span *spans;
     int count;
+    ahead ahead;
     bool compacted;
     weir_record *unused;
 };
@@ -42,13 +51,20 @@ static int share(int bytes, int partitions, int least, int most)
     return each < least ? least : each > most ? most : each;
 }
 
-static rd_kafka_t *open_client(const weir_config *config, int partitions, bool committed,
+static ahead share_out(int partitions)
+{
+    return (ahead){.records = share(AHEAD_RECORDS, partitions, 256, 4096),
+                   .bytes = share(AHEAD_BYTES, partitions, 64 << 10, 4 << 20),
+                   .fetch = share(FETCH_BYTES, partitions, 64 << 10, 1 << 20)};
+}
+
+static rd_kafka_t *open_client(const weir_config *config, ahead each, bool committed,
                                weir_error *error)
 {
     char queue[24], records[24], fetch[24], all[24], reason[512];
-    snprintf(queue, sizeof queue, "%d", share(AHEAD_BYTES, partitions, 64 << 10, 4 << 20) >> 10);
-    snprintf(records, sizeof records, "%d", share(AHEAD_RECORDS, partitions, 256, 4096));
-    snprintf(fetch, sizeof fetch, "%d", share(FETCH_BYTES, partitions, 64 << 10, 1 << 20));
+    snprintf(queue, sizeof queue, "%d", each.bytes >> 10);
+    snprintf(records, sizeof records, "%d", each.records);
+    snprintf(fetch, sizeof fetch, "%d", each.fetch);
     snprintf(all, sizeof all, "%d", FETCH_BYTES);
     const char *const pairs[] = {"isolation.level",
                                  committed ? "read_committed" : "read_uncommitted",
@@ -62,6 +78,8 @@ static rd_kafka_t *open_client(const weir_config *config, int partitions, bool c
                                  "false",
                                  "fetch.wait.max.ms",
                                  "10",
+                                 "socket.timeout.ms",
+                                 REQUEST_MS,
                                  "queued.min.messages",
                                  records,
                                  "queued.max.messages.kbytes",
@@ -197,11 +215,12 @@ static bool start(weir_topic_reader *reader, weir_error *error)
  */
 static bool open_topic(weir_topic_reader *reader, const weir_config *config, weir_error *error)
 {
-    if (!(reader->client = open_client(config, 1, false, error)) ||
+    if (!(reader->client = open_client(config, share_out(1), false, error)) ||
         !count_partitions(reader, error) || !find_ends(reader, error))
         return false;
     rd_kafka_destroy(reader->client);
-    reader->client = open_client(config, reader->count, true, error);
+    reader->ahead = share_out(reader->count);
+    reader->client = open_client(config, reader->ahead, true, error);
     if (!reader->client || reader->count == 0)
         return reader->client != NULL;
     ask_policy(reader);
@@ -307,6 +326,23 @@ void weir_topic_reader_release(weir_topic_reader *reader, weir_record *record)
     reader->unused = record;
 }
 
+/* wake makes librdkafka fetch when half of what it had fetched ahead was taken. Its thread of a
+ * broker stops once every queue is full, and looks again only after a second or when it has a
+ * request to send: so it is given one, whose answer is of no interest. */
+static void wake(weir_topic_reader *reader, int32_t partition, const weir_record *record)
+{
+    span *at = &reader->spans[partition];
+    int64_t low, high;
+    at->records++;
+    at->bytes += (int64_t)(record->key_length + record->value_length);
+    if (at->records < reader->ahead.records / 2 && at->bytes < reader->ahead.bytes / 2)
+        return;
+    at->records = at->bytes = 0;
+    if (!at->ended)
+        rd_kafka_query_watermark_offsets(reader->client, reader->name, partition, &low, &high,
+                                         SLICE_MS);
+}
+
 /* take looks at what came; *record is set when it is one to hand over. */
 static bool take(weir_topic_reader *reader, span *at, rd_kafka_message_t *message,
                  weir_record **record, weir_error *error)
@@ -358,5 +394,7 @@ bool weir_topic_reader_next(weir_topic_reader *reader, int32_t partition, weir_r
                 "which no reader of committed messages comes",
                 partition, reader->name, (long long)at->next, (long long)at->end);
     }
+    if (*record)
+        wake(reader, partition, *record);
     return true;
 }
