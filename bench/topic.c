@@ -1,4 +1,4 @@
-/* Reads a topic into memory, and the few words that both floors share.
+/* Reads a topic, and the few words that the floors share.
  *
  * The consumer lets go of its partitions when everything is there: nothing is fetched while a clock
  * runs. A floor exits on any failure; it must never report a figure for less than the whole. */
@@ -78,26 +78,17 @@ static int assign_all(rd_kafka_t *consumer, const char *name)
     return partitions;
 }
 
-static void keep(bench_topic *topic, size_t *capacity, rd_kafka_message_t *message)
+rd_kafka_t *bench_topic_read(const char *brokers, const char *name, bench_message_fn *fn,
+                             void *context, int *partitions)
 {
-    if (topic->count == *capacity) {
-        *capacity = *capacity ? *capacity * 2 : 1024;
-        topic->messages = weir_realloc(topic->messages, *capacity * sizeof(rd_kafka_message_t *));
-    }
-    topic->messages[topic->count++] = message;
-}
-
-void bench_topic_load(bench_topic *topic, const char *brokers, const char *name)
-{
-    *topic = (bench_topic){.consumer = open_consumer(brokers)};
-    topic->partitions = assign_all(topic->consumer, name);
-    size_t capacity = 0;
-    for (int open = topic->partitions; open > 0;) {
-        rd_kafka_message_t *message = rd_kafka_consumer_poll(topic->consumer, PATIENCE_MS);
+    rd_kafka_t *consumer = open_consumer(brokers);
+    *partitions = assign_all(consumer, name);
+    for (int open = *partitions; open > 0;) {
+        rd_kafka_message_t *message = rd_kafka_consumer_poll(consumer, PATIENCE_MS);
         if (!message)
             bench_die("topic %s: no answer within %d ms", name, PATIENCE_MS);
         if (!message->err) {
-            keep(topic, &capacity, message);
+            fn(context, message);
             continue;
         }
         if (message->err != RD_KAFKA_RESP_ERR__PARTITION_EOF)
@@ -105,7 +96,32 @@ void bench_topic_load(bench_topic *topic, const char *brokers, const char *name)
         open--;
         rd_kafka_message_destroy(message);
     }
-    rd_kafka_assign(topic->consumer, NULL);
+    rd_kafka_assign(consumer, NULL);
+    return consumer;
+}
+
+typedef struct growing {
+    bench_topic *topic;
+    size_t capacity;
+} growing;
+
+static void keep(void *context, rd_kafka_message_t *message)
+{
+    growing *to = context;
+    bench_topic *topic = to->topic;
+    if (topic->count == to->capacity) {
+        to->capacity = to->capacity ? to->capacity * 2 : 1024;
+        topic->messages =
+            weir_realloc(topic->messages, to->capacity * sizeof(rd_kafka_message_t *));
+    }
+    topic->messages[topic->count++] = message;
+}
+
+void bench_topic_load(bench_topic *topic, const char *brokers, const char *name)
+{
+    *topic = (bench_topic){0};
+    growing to = {.topic = topic};
+    topic->consumer = bench_topic_read(brokers, name, keep, &to, &topic->partitions);
     if (topic->count == 0)
         bench_die("topic %s is empty", name);
 }

@@ -22,7 +22,13 @@ const char *bench_environment(const char *name);
 /* bench_conf_set sets one librdkafka property or dies. */
 void bench_conf_set(rd_kafka_conf_t *conf, const char *name, const char *value);
 
-/* bench_topic_load reads every message from the beginning to the ends as they are met. */
+/* bench_topic_read hands over every message, from the beginning to the ends as they are met; each
+ * is the callee's to destroy. Returns the consumer, idle. */
+typedef void bench_message_fn(void *context, rd_kafka_message_t *message);
+rd_kafka_t *bench_topic_read(const char *brokers, const char *name, bench_message_fn *fn,
+                             void *context, int *partitions);
+
+/* bench_topic_load reads every message into memory. */
 void bench_topic_load(bench_topic *topic, const char *brokers, const char *name);
 void bench_topic_free(bench_topic *topic);
 
