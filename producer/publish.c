@@ -14,7 +14,7 @@
 #define PACE_MS 10
 #define SHORTEST_REST_MS 1
 #define LONGEST_WAIT_MS 200 /* for room: the heartbeat may be due */
-#define REST_SHARE 8        /* a rest is this part of the time since there was something to read */
+#define REST_SHARE 4        /* a rest is this part of the time since there was something to read */
 #define KNOWN_US 3600000000 /* a broker forgets a producer after a day at the earliest */
 #define PROBE_US 1000000
 #define PROBE_MS 500
