@@ -26,7 +26,8 @@ import topics
 ROOT = Path(__file__).resolve().parents[1]
 SHOWN = ("server_version", "fsync", "synchronous_commit", "full_page_writes", "shared_buffers",
          "wal_level", "max_wal_size", "max_connections")
-PROGRAMS = ("weir", "relay_floor", "project_floor", "load_floor", "load_weir", "verify_floor")
+PROGRAMS = ("weir", "relay_floor", "project_floor", "load_floor", "load_weir", "verify_floor", "latency_writer",
+            "latency_reader")
 
 
 @dataclass

@@ -58,8 +58,7 @@ static rd_kafka_t *open_consumer(const char *brokers)
     return consumer;
 }
 
-/* Assigns all partitions from their beginnings; returns their number. */
-static int assign_all(rd_kafka_t *consumer, const char *name)
+int bench_topic_assign(rd_kafka_t *consumer, const char *name, int64_t offset)
 {
     const struct rd_kafka_metadata *metadata;
     rd_kafka_topic_t *handle = rd_kafka_topic_new(consumer, name, NULL);
@@ -69,7 +68,7 @@ static int assign_all(rd_kafka_t *consumer, const char *name)
     int partitions = metadata->topics[0].partition_cnt;
     rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(partitions);
     for (int32_t i = 0; i < partitions; i++)
-        rd_kafka_topic_partition_list_add(list, name, i)->offset = RD_KAFKA_OFFSET_BEGINNING;
+        rd_kafka_topic_partition_list_add(list, name, i)->offset = offset;
     if ((code = rd_kafka_assign(consumer, list)) != 0)
         bench_die("topic %s: %s", name, rd_kafka_err2str(code));
     rd_kafka_topic_partition_list_destroy(list);
@@ -82,7 +81,7 @@ rd_kafka_t *bench_topic_read(const char *brokers, const char *name, bench_messag
                              void *context, int *partitions)
 {
     rd_kafka_t *consumer = open_consumer(brokers);
-    *partitions = assign_all(consumer, name);
+    *partitions = bench_topic_assign(consumer, name, RD_KAFKA_OFFSET_BEGINNING);
     for (int open = *partitions; open > 0;) {
         rd_kafka_message_t *message = rd_kafka_consumer_poll(consumer, PATIENCE_MS);
         if (!message)

@@ -22,6 +22,9 @@ const char *bench_environment(const char *name);
 /* bench_conf_set sets one librdkafka property or dies. */
 void bench_conf_set(rd_kafka_conf_t *conf, const char *name, const char *value);
 
+/* bench_topic_assign assigns all partitions of a topic from an offset on; returns their number. */
+int bench_topic_assign(rd_kafka_t *consumer, const char *name, int64_t offset);
+
 /* bench_topic_read hands over every message, from the beginning to the ends as they are met; each
  * is the callee's to destroy. Returns the consumer, idle. */
 typedef void bench_message_fn(void *context, rd_kafka_message_t *message);

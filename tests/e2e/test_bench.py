@@ -19,6 +19,7 @@ NAMES = [
     *(f"append, {events} a call, {clients}" for events in ("1 event", "100 events") for clients in ("1 client", "8 clients")),
     "load, 1,000 events", "load, 10,000 events", "load, with a snapshot", "project, aggregate", "project, each", "relay", "exactly_once",
     "verify",
+    *(f"appends beside a waiting relay, {clients}" for clients in ("1 client", "8 clients")),
 ]
 
 
