@@ -78,9 +78,9 @@ kafka_settings() {
 process.roles=broker,controller
 node.id=$broker
 controller.quorum.voters=$(kafka_voters)
-listeners=BROKER://127.0.0.1:$(kafka_port "$broker"),CONTROLLER://127.0.0.1:$(<"$dir/kafka-$broker.controller")
-advertised.listeners=BROKER://127.0.0.1:$(kafka_port "$broker")
-listener.security.protocol.map=BROKER:PLAINTEXT,CONTROLLER:PLAINTEXT
+listeners=BROKER://127.0.0.1:$(kafka_port "$broker"),BEHIND://127.0.0.1:$(<"$dir/kafka-$broker.behind"),CONTROLLER://127.0.0.1:$(<"$dir/kafka-$broker.controller")
+advertised.listeners=BROKER://127.0.0.1:$(kafka_port "$broker"),BEHIND://127.0.0.1:$(<"$dir/kafka-$broker.proxy")
+listener.security.protocol.map=BROKER:PLAINTEXT,BEHIND:PLAINTEXT,CONTROLLER:PLAINTEXT
 inter.broker.listener.name=BROKER
 controller.listener.names=CONTROLLER
 log.dirs=$dir/kafka-$broker
@@ -115,6 +115,8 @@ kafka_create() {
     for broker in $(kafka_numbers); do
         free_port >"$dir/kafka-$broker.port"
         free_port >"$dir/kafka-$broker.controller"
+        free_port >"$dir/kafka-$broker.behind"
+        free_port >"$dir/kafka-$broker.proxy"
     done
     for broker in $(kafka_numbers); do
         kafka_settings "$broker" >"$dir/kafka-$broker.properties"
@@ -138,6 +140,7 @@ kafka_start() {
         "$dir/kafka-$1.properties"
 }
 
-kafka_ready() { wait_while_running 60 "kafka_runs $1" "kafka_answers $1"; }
+kafka_ready() { wait_while_running 120 "kafka_runs $1" "kafka_answers $1"; }
 kafka_stop() { stop_process "kafka_runs $1" "$dir/kafka-$1.pid" TERM; }
 kafka_kill() { stop_process "kafka_runs $1" "$dir/kafka-$1.pid" KILL; }
+kafka_leave() { stop_process "kafka_runs $1" "$dir/kafka-$1.pid" TERM 60; }

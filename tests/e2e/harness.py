@@ -27,7 +27,7 @@ folder with a weir.yaml that names both. What a test may say:
                                              end, raw: see Message in harness_kafka.py; uncommitted
                                              ones too, but for isolation__level="read_committed"
     shop.topics()                            {name: partition count}
-    shop.services.kill_kafka(broker=None) .start_kafka(…) .kafka_paused() .kill_postgres() .start_postgres()
+    shop.services.kill_kafka(broker=None) .stop_kafka(…) .start_kafka(…) .kafka_paused() .kill_postgres() .start_postgres()
     shop.admin                               "127.0.0.1:port", where `weir serve` listens
 
 `@pytest.mark.brokers(3)` puts the shop on three brokers. wait_until(predicate, seconds, what) returns
@@ -94,6 +94,11 @@ class Services:
     def kill_kafka(self, broker=None):
         self.damaged = True
         self._run("kill-kafka", *(["--broker", str(broker)] if broker else []))
+
+    def stop_kafka(self, broker=None):
+        """A clean stop: the broker hands over what it leads."""
+        self.damaged = True
+        self._run("stop-kafka", *(["--broker", str(broker)] if broker else []))
 
     def start_kafka(self, broker=None):
         self._run("start-kafka", *(["--broker", str(broker)] if broker else []))

@@ -1,7 +1,8 @@
 """Writers as unruly as services get: slow commits, savepoints, rollbacks, forged settings.
 
 Each writer is a thread with a connection of its own. What it committed, by the writer's own account,
-is in `committed`: the ids of events whose COMMIT was answered.
+is in `committed`: the ids of events whose COMMIT was answered. A patient one connects again for as long
+as PostgreSQL is away.
 """
 
 import json
@@ -16,8 +17,10 @@ RETRYABLE = (psycopg.errors.DeadlockDetected, psycopg.errors.SerializationFailur
 
 
 class Writers:
-    def __init__(self, shop, count, streams=40, transactions=None, slowest=0.05, think=0.0, schema="weir", seed=1):
-        self.shop, self.schema, self.streams = shop, schema, streams
+    def __init__(
+        self, shop, count, streams=40, transactions=None, slowest=0.05, think=0.0, schema="weir", seed=1, patient=False
+    ):
+        self.shop, self.schema, self.streams, self.patient = shop, schema, streams, patient
         self.transactions, self.slowest, self.think = transactions, slowest, think
         self.committed, self.rolled_back, self.errors = [], 0, []
         self._lock, self._stop = threading.Lock(), threading.Event()
@@ -41,10 +44,17 @@ class Writers:
         assert not self.errors, self.errors[:3]
 
     def _guard(self, chance):
-        try:
-            self._write(chance)
-        except Exception as error:
-            self.errors.append(error)
+        while not self._stop.is_set():
+            try:
+                return self._write(chance)
+            except psycopg.OperationalError as error:  # what was in hand is in doubt: not `committed`
+                if not self.patient:
+                    self.errors.append(error)
+                    return
+                self._stop.wait(0.1)
+            except Exception as error:
+                self.errors.append(error)
+                return
 
     def _write(self, chance):
         with psycopg.connect(self.shop.conninfo) as connection:
