@@ -18,6 +18,7 @@ struct weir_sink {
     bool open;              /* a transaction is begun and not committed */
     bool failed;            /* it can no longer be committed; failure says why */
     weir_error failure;
+    int64_t committing_since_us; /* 0: not now */
     bool closing, cut_off;
 };
 

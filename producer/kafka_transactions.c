@@ -4,6 +4,7 @@
  * transaction that failed is never repaired: its producer is replaced, and the replacement's
  * weir_sink_take_over ends whatever is still open, whoever opened it. */
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "producer/kafka_int.h"
@@ -128,10 +129,35 @@ bool weir_sink_begin(weir_sink *sink, weir_error *error)
     return sink->open;
 }
 
+/* patience_us: two requests are not answered, and a half. By then brokers have noticed for
+ * themselves that one of them hangs, and can say who coordinates instead. */
+static int64_t patience_us(const weir_sink *sink)
+{
+    char text[24];
+    size_t size = sizeof text;
+    rd_kafka_conf_get(rd_kafka_conf(sink->client), "socket.timeout.ms", text, &size);
+    return (int64_t)atoi(text) * 2500;
+}
+
+/* check_silence: librdkafka goes on with a coordinator that hangs for as long as it can connect to
+ * it, and may ask that very broker for another one. A new producer looks afresh. */
+static void check_silence(weir_sink *sink)
+{
+    if (weir_clock_monotonic_us() - sink->committing_since_us < patience_us(sink))
+        return;
+    weir_kafka_fail(&sink->failure, RD_KAFKA_RESP_ERR__TIMED_OUT,
+                    "committing a transaction (%s: its coordinator does not answer)",
+                    sink->transactional_id);
+    sink->failed = true;
+}
+
 bool weir_sink_commit(weir_sink *sink)
 {
+    if (sink->committing_since_us == 0)
+        sink->committing_since_us = weir_clock_monotonic_us();
     rd_kafka_error_t *failure = rd_kafka_commit_transaction(sink->client, SLICE_MS);
     if (!failure) {
+        sink->committing_since_us = 0;
         sink->open = false;
         sink->cut_off = false;
         return true;
@@ -141,6 +167,8 @@ bool weir_sink_commit(weir_sink *sink)
         sink->failed = true;
     }
     rd_kafka_error_destroy(failure);
+    if (!sink->failed)
+        check_silence(sink);
     return false;
 }
 

@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "producer/sink_int.h"
 
@@ -39,7 +40,26 @@ static void on_delivery(void *context, uint64_t sequence, int64_t offset, int ka
     all->refused += kafka_code != 0;
 }
 
-static int cluster_open(void **state)
+/* Properties are in a file: an override, which the environment does not outdo, is a single value.
+ */
+static weir_config *configure(rd_kafka_mock_cluster_t *mock, int timeout_ms)
+{
+    weir_error error = {0};
+    char path[] = "/tmp/weir-transactions-XXXXXX";
+    int file = mkstemp(path);
+    dprintf(file, "kafka: {properties: {socket.timeout.ms: %d}}\n", timeout_ms);
+    char *brokers = weir_format("kafka.brokers=%s", rd_kafka_mock_cluster_bootstraps(mock));
+    const char *texts[] = {brokers, "store.conninfo=dbname=none"};
+    weir_config *config = weir_config_load(path, texts, 2, &error);
+    if (!config)
+        fail_msg("%s", error.message);
+    free(brokers);
+    close(file);
+    unlink(path);
+    return config;
+}
+
+static int cluster_open(void **state, int timeout_ms)
 {
     char text[512];
     weir_error error = {0};
@@ -47,20 +67,27 @@ static int cluster_open(void **state)
     all->owner = rd_kafka_new(RD_KAFKA_PRODUCER, rd_kafka_conf_new(), text, sizeof text);
     all->mock = rd_kafka_mock_cluster_new(all->owner, 1);
     rd_kafka_mock_topic_create(all->mock, "t", 2, 1);
-    char *brokers = weir_format("kafka.brokers=%s", rd_kafka_mock_cluster_bootstraps(all->mock));
-    const char *texts[] = {brokers, "store.conninfo=dbname=none"};
-    all->config = weir_config_load("/dev/null", texts, 2, &error);
+    all->config = configure(all->mock, timeout_ms);
     if (!weir_stop_open(&all->stop, &error))
         fail_msg("%s", error.message);
     weir_sink_options options = {
         .events = 10, .bytes = 10000, .transactional_id = "weir-test", .delivered = on_delivery};
     options.context = all;
-    all->sink = all->config ? weir_sink_open(all->config, &options, &error) : NULL;
+    all->sink = weir_sink_open(all->config, &options, &error);
     if (!all->sink)
         fail_msg("%s", error.message);
-    free(brokers);
     *state = all;
     return 0;
+}
+
+static int cluster_open_usual(void **state)
+{
+    return cluster_open(state, 8000);
+}
+
+static int cluster_open_impatient(void **state)
+{
+    return cluster_open(state, 1000);
 }
 
 static int cluster_close(void **state)
@@ -192,7 +219,26 @@ static void test_no_right_to_the_topic(void **state)
     fails(*state, ADD_PARTITIONS, RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED, WEIR_FATE_CONFIG);
 }
 
-#define ON_A_CLUSTER(test) cmocka_unit_test_setup_teardown(test, cluster_open, cluster_close)
+/* It takes the message and then hangs: whether the transaction is committed a new producer finds
+ * out. */
+static void test_a_coordinator_that_hangs(void **state)
+{
+    cluster *all = *state;
+    weir_error error = {0};
+    int64_t deadline = weir_clock_monotonic_us() + PATIENCE_US;
+    take_over(all);
+    produce(all);
+    while (all->acknowledged == 0 && weir_clock_monotonic_us() < deadline)
+        weir_sink_poll(all->sink, 10);
+    rd_kafka_mock_broker_set_rtt(all->mock, 1, 10 * PATIENCE_US / 1000);
+    assert_false(committed(all, &error));
+    assert_int_equal(all->acknowledged, 1);
+    assert_int_equal(error.fate, WEIR_FATE_RETRY);
+    assert_non_null(strstr(error.message, "does not answer"));
+    rd_kafka_mock_broker_set_rtt(all->mock, 1, 0);
+}
+
+#define ON_A_CLUSTER(test) cmocka_unit_test_setup_teardown(test, cluster_open_usual, cluster_close)
 
 int main(void)
 {
@@ -204,6 +250,8 @@ int main(void)
         ON_A_CLUSTER(test_fenced_by_a_successor),
         ON_A_CLUSTER(test_an_old_epoch),
         ON_A_CLUSTER(test_no_right_to_the_topic),
+        cmocka_unit_test_setup_teardown(test_a_coordinator_that_hangs, cluster_open_impatient,
+                                        cluster_close),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
