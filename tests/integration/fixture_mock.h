@@ -2,7 +2,9 @@
  * with a store of one test's own. Needs WEIR_TEST_CONNINFO.
  *
  * The mock knows no CreateTopics, so the topic is there and recorded before the relay starts; and
- * it does not know repeated sequences, so what reached it without an answer may come twice. */
+ * it does not look at sequences: what reached it without an answer may come twice, and a request
+ * that overtakes a refused one is taken. Hence one request at a time; Kafka itself would refuse the
+ * second. */
 #ifndef WEIR_TESTS_FIXTURE_MOCK_H
 #define WEIR_TESTS_FIXTURE_MOCK_H
 
@@ -58,7 +60,7 @@ static inline weir_config *mock_config(const mock *m)
     dprintf(file,
             "store: {conninfo: \"%s\"}\nkafka:\n  brokers: \"%s\"\n  topic_prefix: mock\n"
             "  properties: {retry.backoff.ms: 20, socket.timeout.ms: %d, reconnect.backoff.max.ms: "
-            "200}\n",
+            "200, max.in.flight: 1}\n",
             conninfo, rd_kafka_mock_cluster_bootstraps(m->cluster), MOCK_TIMEOUT_MS);
     weir_config *config = weir_config_load(path, NULL, 0, &error);
     if (!config)
