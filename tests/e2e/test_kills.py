@@ -103,6 +103,7 @@ def applied(shop):
 
 
 def kill_again_and_again(shop, name, times, longest, kills, committed):
+    """Both need a second or so from their start until they do anything."""
     chance = random.Random(name)
     for _ in range(times):
         process = shop.start(name)
@@ -118,7 +119,7 @@ def test_killed_at_random_moments_under_load(pipeline):
     with Watch(pipeline) as watch, Writers(pipeline, 3, slowest=0.02) as writers, ThreadPoolExecutor() as killers:
         deaths = [
             killers.submit(kill_again_and_again, pipeline, *victim, kills, writers.committed)
-            for victim in (("relay", KILLS, 1.2), ("run", KILLS * 3 // 5, 2.4))
+            for victim in (("relay", KILLS, 3), ("run", KILLS * 3 // 5, 5))
         ]
         for death in deaths:
             death.result()

@@ -160,7 +160,7 @@ authorizer.class.name=org.apache.kafka.metadata.authorizer.StandardAuthorizer
 super.users=User:ANONYMOUS
 listeners={listeners},CLIENT://127.0.0.1:{port}
 advertised.listeners={advertised},CLIENT://127.0.0.1:{port}
-listener.security.protocol.map=BROKER:PLAINTEXT,CONTROLLER:PLAINTEXT,CLIENT:SASL_PLAINTEXT
+listener.security.protocol.map={protocols},CLIENT:SASL_PLAINTEXT
 listener.name.client.sasl.enabled.mechanisms=PLAIN
 listener.name.client.plain.sasl.jaas.config=\
 org.apache.kafka.common.security.plain.PlainLoginModule required user_relay="secret";
@@ -179,7 +179,10 @@ def guarded(tmp_path):
         port = free_port()
         settings.write_text(
             settings.read_text()
-            + AUTHORIZER.format(listeners=known["listeners"], advertised=known["advertised.listeners"], port=port)
+            + AUTHORIZER.format(
+                listeners=known["listeners"], advertised=known["advertised.listeners"], port=port,
+                protocols=known["listener.security.protocol.map"],
+            )
         )
         services.start_kafka()
         shop = Shop(services, tmp_path)
