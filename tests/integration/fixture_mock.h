@@ -33,7 +33,7 @@ typedef struct mock {
     atomic_bool ended;
     bool ok; /* once ended, as error */
     weir_error error;
-    int64_t appended, repeated;
+    int64_t appended, repeated, astray;
 } mock;
 
 static inline rd_kafka_t *mock_client(rd_kafka_type_t type, const char *brokers)
@@ -178,12 +178,13 @@ static inline int64_t mock_header(rd_kafka_message_t *message, const char *name)
     return atoll(text);
 }
 
-/* Reads both partitions from their beginning: chains are whole, first occurrences rise. Returns how
- * many events there are; m->repeated counts the rest. */
+/* Reads both partitions from their beginning. Returns how many events there are; m->repeated counts
+ * the records above that, m->astray those before which another event of the partition is due. */
 static inline int64_t mock_read(mock *m)
 {
-    int64_t last[MOCK_PARTITIONS] = {0}, events = 0;
+    int64_t last[MOCK_PARTITIONS] = {0}, events = 0, greatest = mock_last(m);
     int ends = 0;
+    bool *seen = weir_calloc((size_t)greatest + 1, sizeof *seen);
     rd_kafka_t *reader =
         mock_client(RD_KAFKA_CONSUMER, rd_kafka_mock_cluster_bootstraps(m->cluster));
     rd_kafka_topic_partition_list_t *all = rd_kafka_topic_partition_list_new(MOCK_PARTITIONS);
@@ -191,25 +192,27 @@ static inline int64_t mock_read(mock *m)
         rd_kafka_topic_partition_list_add(all, MOCK_TOPIC, p)->offset = RD_KAFKA_OFFSET_BEGINNING;
     rd_kafka_assign(reader, all);
     rd_kafka_topic_partition_list_destroy(all);
-    m->repeated = 0;
+    m->repeated = m->astray = 0;
     while (ends < MOCK_PARTITIONS) {
         rd_kafka_message_t *message = rd_kafka_consumer_poll(reader, MOCK_PATIENCE_MS);
         assert_non_null(message);
         ends += message->err == RD_KAFKA_RESP_ERR__PARTITION_EOF;
         if (!message->err) {
             int64_t position = mock_header(message, "ce_position");
-            if (position > last[message->partition]) {
-                assert_int_equal(mock_header(message, "ce_prevposition"), last[message->partition]);
+            assert_in_range(position, 1, greatest);
+            events += !seen[position];
+            m->repeated += seen[position];
+            m->astray += !seen[position] &&
+                         mock_header(message, "ce_prevposition") != last[message->partition];
+            seen[position] = true;
+            if (last[message->partition] < position)
                 last[message->partition] = position;
-                events++;
-            } else {
-                m->repeated++;
-            }
         }
         rd_kafka_message_destroy(message);
     }
     rd_kafka_consumer_close(reader);
     rd_kafka_destroy(reader);
+    free(seen);
     return events;
 }
 
@@ -228,6 +231,7 @@ static inline void mock_assert_all_there(mock *m)
         fail_msg("%s", m->error.message);
     assert_int_equal(mock_read(m), m->appended);
     assert_int_equal(m->repeated, 0);
+    assert_int_equal(m->astray, 0);
 }
 
 static inline int mock_close(void **state)

@@ -66,6 +66,7 @@ static void test_a_refusal_among_many_is_the_one_that_counts(void **state)
     mock_wait(m, "after it");
     mock_join(m, true);
     assert_int_equal(mock_read(m), m->appended);
+    assert_int_equal(m->astray, 0);
 }
 
 int main(void)
