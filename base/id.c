@@ -11,6 +11,8 @@
 #include <string.h>
 #include <uuid/uuid.h>
 
+#include "base/hex.h"
+
 #include "base/clock.h"
 
 #define LOW_BITS 62
@@ -78,14 +80,6 @@ void weir_uuid_format(const weir_uuid *id, char text[WEIR_UUID_TEXT])
     uuid_unparse_lower(id->bytes, text);
 }
 
-static int digit(char c)
-{
-    return c >= '0' && c <= '9'   ? c - '0'
-           : c >= 'a' && c <= 'f' ? c - 'a' + 10
-           : c >= 'A' && c <= 'F' ? c - 'A' + 10
-                                  : -1;
-}
-
 /* Not uuid_parse, which takes five strtoul: every record that is read has an id. */
 bool weir_uuid_parse(const char *text, size_t length, weir_uuid *id)
 {
@@ -97,7 +91,7 @@ bool weir_uuid_parse(const char *text, size_t length, weir_uuid *id)
                 return false;
             continue;
         }
-        int high = digit(text[at]), low = digit(text[at + 1]);
+        int high = weir_hex_digit(text[at]), low = weir_hex_digit(text[at + 1]);
         if (high < 0 || low < 0)
             return false;
         id->bytes[byte++] = (unsigned char)(high << 4 | low);

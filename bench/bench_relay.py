@@ -8,8 +8,6 @@ streams are equal byte for byte is checked in every run. Every measurement fills
 Then the same relay delivers exactly_once, paired with itself delivering at_least_once.
 """
 
-import statistics
-
 import topics
 from events import AGGREGATE_TYPE, AGGREGATES, PAYLOAD_BYTES, fill
 from stage import Measurement
@@ -30,13 +28,8 @@ def run(stage, report):
     bench.prepare()
     report.settings("both sides", {"partitions": PARTITIONS, **bench.floor_settings})
     pairs = report.compare("relay", "events", bench.floor, bench.weir, TARGET_RATIO)
-    measured = [weir for _, weir, _ in pairs]
-    peak = max(weir.peak_mib for weir in measured)
-    report.judge("relay peak resident MiB", peak, f"< {TARGET_MIB}", peak < TARGET_MIB)
-    for side, index in (("weir", 1), ("floor", 0)):
-        cpu = statistics.median(pair[index].cpu_seconds / pair[index].events * 1e6 for pair in pairs)
-        report.say(f"  relay, {side}: {cpu:.2f} processor seconds per million events")
-        report.record("cost", name="relay", side=side, cpu_seconds_per_million=cpu)
+    report.memory("relay", pairs, TARGET_MIB)
+    report.cost("relay", pairs)
     count, fault = bench.compared
     report.say(f"  relay: {count:,} messages of weir and of the floor are identical")
     report.record("identical", name="relay", messages=count)
@@ -48,8 +41,7 @@ def compare_deliveries(bench, report):
     """The floor's side of these pairs is weir, too: at_least_once."""
     report.say("  exactly_once, against at_least_once as the floor:")
     pairs = report.compare("exactly_once", "events", bench.weir, lambda: bench.weir("exactly_once"), TARGET_EXACTLY_ONCE)
-    peak = max(weir.peak_mib for _, weir, _ in pairs)
-    report.judge("exactly_once peak resident MiB", peak, f"< {TARGET_MIB}", peak < TARGET_MIB)
+    report.memory("exactly_once", pairs, TARGET_MIB)
 
 
 class RelayBench:

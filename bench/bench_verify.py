@@ -8,7 +8,6 @@ the same size, is checked in every run.
 """
 
 import json
-import statistics
 
 from events import AGGREGATE_TYPE, AGGREGATES, PAYLOAD_BYTES, fill
 from stage import Measurement
@@ -24,12 +23,8 @@ def run(stage, report):
                  f" {PARTITIONS} partitions, against a bare read of the store and then of the topic")
     bench.prepare()
     pairs = report.compare("verify", "events", bench.floor, bench.weir, TARGET_RATIO)
-    peak = max(weir.peak_mib for _, weir, _ in pairs)
-    report.judge("verify peak resident MiB", peak, f"< {TARGET_MIB}", peak < TARGET_MIB)
-    for side, index in (("weir", 1), ("floor", 0)):
-        cpu = statistics.median(pair[index].cpu_seconds / pair[index].events * 1e6 for pair in pairs)
-        report.say(f"  verify, {side}: {cpu:.2f} processor seconds per million events")
-        report.record("cost", name="verify", side=side, cpu_seconds_per_million=cpu)
+    report.memory("verify", pairs, TARGET_MIB)
+    report.cost("verify", pairs)
     stage.drop_database(bench.database)
 
 

@@ -92,6 +92,18 @@ class Report:
         if target is not None:
             self.judge(f"{name} ratio", median, f">= {target}", median >= target)
 
+    def memory(self, name, pairs, most_mib):
+        """Judges weir's peak over the pairs."""
+        peak = max(weir.peak_mib for _, weir, _ in pairs)
+        self.judge(f"{name} peak resident MiB", peak, f"< {most_mib}", peak < most_mib)
+
+    def cost(self, name, pairs):
+        """Says what an event costs each side of the pairs."""
+        for side, index in (("weir", 1), ("floor", 0)):
+            cpu = statistics.median(pair[index].cpu_seconds / pair[index].events * 1e6 for pair in pairs)
+            self.say(f"  {name}, {side}: {cpu:.2f} processor seconds per million events")
+            self.record("cost", name=name, side=side, cpu_seconds_per_million=cpu)
+
     def judge(self, what, value, target, met):
         """A target: met or missed. In a quick run nothing is judged."""
         verdict = "met" if met else "missed"

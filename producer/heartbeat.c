@@ -78,9 +78,7 @@ void weir_relay_step_down(weir_relay *relay)
     WEIR_WARN("relay", relay->title, "another relay has taken over",
               WEIR_NUMBER("epoch", relay->epoch));
     relay->lost = false;
-    relay->epoch = 0;
-    relay->unclean = relay->unclean || weir_ring_events(relay->ring) > 0;
-    weir_relay_drop_sink(relay);
+    weir_relay_forget(relay);
     weir_relay_drop_store(relay);
     if (relay->state != WEIR_RELAY_STOPPED)
         weir_relay_enter(relay, WEIR_RELAY_CONNECTING);

@@ -1,4 +1,4 @@
-/* Configuration that the relay's two Kafka clients share. */
+/* What the relay's Kafka clients share: their configuration, and how a consumer is made. */
 #include <string.h>
 
 #include "producer/kafka_int.h"
@@ -45,4 +45,22 @@ bool weir_relay_client_set(rd_kafka_conf_t *conf, const char *const *pairs, weir
         if (rd_kafka_conf_set(conf, pairs[0], pairs[1], reason, sizeof reason) != RD_KAFKA_CONF_OK)
             return weir_fail(error, WEIR_FATE_CONFIG, "Kafka property %s: %s", pairs[0], reason);
     return true;
+}
+
+rd_kafka_t *weir_relay_consumer_open(const weir_config *config, const char *const *pairs,
+                                     weir_error *error)
+{
+    char reason[512];
+    rd_kafka_conf_t *conf = weir_relay_client_conf(config, NULL, error);
+    if (!conf)
+        return NULL;
+    rd_kafka_t *client = NULL;
+    if (weir_relay_client_set(conf, pairs, error)) {
+        client = rd_kafka_new(RD_KAFKA_CONSUMER, conf, reason, sizeof reason);
+        if (!client)
+            weir_fail(error, WEIR_FATE_CONFIG, "Kafka consumer: %s", reason);
+    }
+    if (!client)
+        rd_kafka_conf_destroy(conf);
+    return client;
 }

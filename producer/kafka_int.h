@@ -31,6 +31,11 @@ rd_kafka_conf_t *weir_relay_client_conf(const weir_config *config, const char *c
 WEIR_MUST_USE bool weir_relay_client_set(rd_kafka_conf_t *conf, const char *const *pairs,
                                          weir_error *error);
 
+/* weir_relay_consumer_open makes a consumer with these pairs over the configuration; the caller
+ * destroys it. NULL with CONFIG when librdkafka refuses one. */
+rd_kafka_t *weir_relay_consumer_open(const weir_config *config, const char *const *pairs,
+                                     weir_error *error);
+
 /* weir_tail_reader_client is the client inside a tail reader, for the Admin API. */
 struct weir_tail_reader;
 rd_kafka_t *weir_tail_reader_client(struct weir_tail_reader *reader, weir_stop **stop);

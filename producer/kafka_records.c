@@ -61,7 +61,7 @@ static ahead share_out(int partitions)
 static rd_kafka_t *open_client(const weir_config *config, ahead each, bool committed,
                                weir_error *error)
 {
-    char queue[24], records[24], fetch[24], all[24], reason[512];
+    char queue[24], records[24], fetch[24], all[24];
     snprintf(queue, sizeof queue, "%d", each.bytes >> 10);
     snprintf(records, sizeof records, "%d", each.records);
     snprintf(fetch, sizeof fetch, "%d", each.fetch);
@@ -89,18 +89,7 @@ static rd_kafka_t *open_client(const weir_config *config, ahead each, bool commi
                                  "fetch.max.bytes",
                                  all,
                                  NULL};
-    rd_kafka_conf_t *conf = weir_relay_client_conf(config, NULL, error);
-    if (!conf)
-        return NULL;
-    rd_kafka_t *client = NULL;
-    if (weir_relay_client_set(conf, pairs, error)) {
-        client = rd_kafka_new(RD_KAFKA_CONSUMER, conf, reason, sizeof reason);
-        if (!client)
-            weir_fail(error, WEIR_FATE_CONFIG, "Kafka consumer: %s", reason);
-    }
-    if (!client)
-        rd_kafka_conf_destroy(conf);
-    return client;
+    return weir_relay_consumer_open(config, pairs, error);
 }
 
 /* silent is for a cluster that does not answer: exit code 4 instead of what findings have. */

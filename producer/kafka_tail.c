@@ -50,20 +50,9 @@ weir_tail_reader *weir_tail_reader_open(const weir_config *config, weir_stop *st
                                         "queued.max.messages.kbytes",
                                         "4096",
                                         NULL};
-    char reason[512];
-    rd_kafka_conf_t *conf = weir_relay_client_conf(config, NULL, error);
-    if (!conf)
+    rd_kafka_t *client = weir_relay_consumer_open(config, pairs, error);
+    if (!client)
         return NULL;
-    rd_kafka_t *client = NULL;
-    if (weir_relay_client_set(conf, pairs, error)) {
-        client = rd_kafka_new(RD_KAFKA_CONSUMER, conf, reason, sizeof reason);
-        if (!client)
-            weir_fail(error, WEIR_FATE_CONFIG, "Kafka consumer: %s", reason);
-    }
-    if (!client) {
-        rd_kafka_conf_destroy(conf);
-        return NULL;
-    }
     rd_kafka_poll_set_consumer(client);
     weir_tail_reader *reader = weir_calloc(1, sizeof *reader);
     reader->client = client;

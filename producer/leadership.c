@@ -29,8 +29,7 @@ static weir_result *ask(weir_relay *relay, const char *statement, const weir_par
                                  error);
 }
 
-/* forget gives up what belongs to an epoch that is over. */
-static void forget(weir_relay *relay)
+void weir_relay_forget(weir_relay *relay)
 {
     relay->epoch = 0;
     relay->unclean = relay->unclean || weir_ring_events(relay->ring) > 0;
@@ -48,7 +47,7 @@ static bool recognize(weir_relay *relay, weir_error *error)
         WEIR_INFO(
             "relay", relay->title,
             "the store's server was started anew, or is another: beginning from Kafka's tails");
-        forget(relay);
+        weir_relay_forget(relay);
         relay->goal = -1;
     }
     snprintf(relay->server, sizeof relay->server, "%s", server);
@@ -132,7 +131,7 @@ static bool stand_by(weir_relay *relay, const weir_result *seen, int64_t silent_
         WEIR_INFO("relay", relay->title, "standby: another relay of this name is active");
     relay->standby_said = true;
     if (relay->epoch != 0 && weir_result_integer(seen, 0, WEIR_SEEN_EPOCH) != relay->epoch)
-        forget(relay);
+        weir_relay_forget(relay);
     weir_relay_lag_clear(relay);
     weir_relay_progress(relay);
     bool silent = silent_us > weir_relay_takeover_us(relay);
@@ -215,7 +214,7 @@ static bool raise_epoch(weir_relay *relay, bool *led, weir_error *error)
 static bool begin_anew(weir_relay *relay, weir_error *error)
 {
     bool led;
-    forget(relay);
+    weir_relay_forget(relay);
     if (!raise_epoch(relay, &led, error))
         return false;
     if (!led)

@@ -161,6 +161,9 @@ bool weir_relay_lapsed(const weir_relay *relay);
  * false and without a sink if it does not or cannot know. */
 WEIR_MUST_USE bool weir_relay_leads(weir_relay *relay, weir_error *error);
 
+/* weir_relay_forget gives up what belongs to an epoch that is over. */
+void weir_relay_forget(weir_relay *relay);
+
 /* weir_relay_lose notes that somebody else leads. Returns false. */
 bool weir_relay_lose(weir_relay *relay, weir_error *error);
 void weir_relay_step_down(weir_relay *relay);

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/hex.h"
 #include "producer/verify_int.h"
 
 #define ARRAY_LIMIT ((size_t)64 << 20)
@@ -28,11 +29,6 @@ enum column {
     TIME,
     RECORDED_AT,
 };
-
-static unsigned hex(char c)
-{
-    return (unsigned)(c <= '9' ? c - '0' : c - 'a' + 10);
-}
 
 /* read_event fills event from a row; *bytes (free it) holds binary data. */
 static void read_event(const weir_result *rows, int row, weir_event *event, char **bytes)
@@ -63,7 +59,7 @@ static void read_event(const weir_result *rows, int row, weir_event *event, char
     event->data_length = weir_result_length(rows, row, DATA_HEX) / 2;
     event->data = *bytes = weir_malloc(event->data_length + 1);
     for (size_t i = 0; i < event->data_length; i++)
-        (*bytes)[i] = (char)(hex(text[2 * i]) << 4 | hex(text[2 * i + 1]));
+        (*bytes)[i] = (char)(weir_hex_digit(text[2 * i]) << 4 | weir_hex_digit(text[2 * i + 1]));
 }
 
 static weir_result *ask(weir_verify *verify, const char *statement, const weir_param *params,

@@ -7,6 +7,7 @@
 
 #include <string.h>
 
+#include "base/hex.h"
 #include "base/utf8.h"
 
 #define DIGITS_BEFORE_POINT 309 /* 1e308 has them */
@@ -23,11 +24,7 @@ static int hex4(const char *text)
 {
     int value = 0;
     for (int i = 0; i < 4; i++) {
-        char c = text[i];
-        int digit = c >= '0' && c <= '9'   ? c - '0'
-                    : c >= 'a' && c <= 'f' ? c - 'a' + 10
-                    : c >= 'A' && c <= 'F' ? c - 'A' + 10
-                                           : -1;
+        int digit = weir_hex_digit(text[i]);
         if (digit < 0)
             return -1;
         value = value * 16 + digit;
