@@ -197,6 +197,28 @@ bool weir_kafka_fail(weir_error *error, rd_kafka_resp_err_t code, const char *fo
     return false;
 }
 
+static rd_kafka_resp_err_t ask_offset(rd_kafka_t *client, const char *topic, int32_t partition,
+                                      int64_t which, int64_t *offset, int timeout_ms)
+{
+    rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(1);
+    rd_kafka_topic_partition_list_add(list, topic, partition)->offset = which;
+    rd_kafka_resp_err_t code = rd_kafka_offsets_for_times(client, list, timeout_ms);
+    if (code == RD_KAFKA_RESP_ERR_NO_ERROR)
+        code = list->elems[0].err;
+    *offset = list->elems[0].offset;
+    rd_kafka_topic_partition_list_destroy(list);
+    return code;
+}
+
+rd_kafka_resp_err_t weir_kafka_ends(rd_kafka_t *client, const char *topic, int32_t partition,
+                                    int64_t *low, int64_t *high, int timeout_ms)
+{
+    rd_kafka_resp_err_t code =
+        ask_offset(client, topic, partition, RD_KAFKA_OFFSET_BEGINNING, low, timeout_ms);
+    return code ? code
+                : ask_offset(client, topic, partition, RD_KAFKA_OFFSET_END, high, timeout_ms);
+}
+
 bool weir_kafka_check(const weir_config *config, weir_error *error)
 {
     rd_kafka_conf_t *conf = weir_kafka_conf(config, NULL, error);

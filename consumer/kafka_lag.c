@@ -16,8 +16,8 @@ static int left_ms(int64_t deadline_us)
 static bool ask_end(rd_kafka_t *kafka, weir_mark *mark, int64_t deadline_us, weir_error *error)
 {
     int64_t low, high;
-    rd_kafka_resp_err_t code = rd_kafka_query_watermark_offsets(
-        kafka, mark->place.topic, mark->place.partition, &low, &high, left_ms(deadline_us));
+    rd_kafka_resp_err_t code = weir_kafka_ends(kafka, mark->place.topic, mark->place.partition,
+                                               &low, &high, left_ms(deadline_us));
     if (code != RD_KAFKA_RESP_ERR_NO_ERROR)
         return weir_kafka_fail(error, code, "asking for the end of %s/%d", mark->place.topic,
                                (int)mark->place.partition);

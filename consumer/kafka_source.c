@@ -189,8 +189,8 @@ weir_poll weir_source_poll(weir_source *source, int timeout_ms, weir_message *me
 bool weir_source_ends(weir_source *source, weir_place place, int64_t *low, int64_t *high,
                       weir_error *error)
 {
-    rd_kafka_resp_err_t code = rd_kafka_query_watermark_offsets(
-        source->kafka, place.topic, place.partition, low, high, QUERY_MS);
+    rd_kafka_resp_err_t code =
+        weir_kafka_ends(source->kafka, place.topic, place.partition, low, high, QUERY_MS);
     if (code == RD_KAFKA_RESP_ERR_NO_ERROR)
         return true;
     if (code == RD_KAFKA_RESP_ERR__UNKNOWN_PARTITION || code == RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC ||

@@ -134,8 +134,8 @@ static bool find_ends(weir_topic_reader *reader, weir_error *error)
         span *at = &reader->spans[i];
         if (stopped(reader, error))
             return false;
-        rd_kafka_resp_err_t code = rd_kafka_query_watermark_offsets(reader->client, reader->name, i,
-                                                                    &at->low, &at->end, ANSWER_MS);
+        rd_kafka_resp_err_t code =
+            weir_kafka_ends(reader->client, reader->name, i, &at->low, &at->end, ANSWER_MS);
         if (code)
             return silent(error, code, "asking for the ends of", reader->name);
         at->next = at->low;
@@ -328,8 +328,7 @@ static void wake(weir_topic_reader *reader, int32_t partition, const weir_record
         return;
     at->records = at->bytes = 0;
     if (!at->ended)
-        rd_kafka_query_watermark_offsets(reader->client, reader->name, partition, &low, &high,
-                                         SLICE_MS);
+        (void)!weir_kafka_ends(reader->client, reader->name, partition, &low, &high, SLICE_MS);
 }
 
 /* take looks at what came; *record is set when it is one to hand over. */

@@ -152,8 +152,8 @@ static bool look_at_ends(weir_tail_reader *reader, weir_tail *tails, size_t coun
         if (weir_tail_reader_interrupted(reader, error))
             return false;
         rd_kafka_resp_err_t code =
-            rd_kafka_query_watermark_offsets(reader->client, tails[i].topic, tails[i].partition,
-                                             &tails[i].low, &tails[i].high, ANSWER_MS);
+            weir_kafka_ends(reader->client, tails[i].topic, tails[i].partition, &tails[i].low,
+                            &tails[i].high, ANSWER_MS);
         if (code != RD_KAFKA_RESP_ERR_NO_ERROR)
             return weir_kafka_refuse_topic(code, "asking for the ends of", tails[i].topic, error);
         *moved = *moved || tails[i].high != before;

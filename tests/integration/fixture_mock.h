@@ -13,6 +13,7 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
+#include "config/kafka.h"
 #include "producer/producer.h"
 #include "tests/integration/fixture.h"
 

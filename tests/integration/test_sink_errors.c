@@ -123,6 +123,28 @@ static void test_answers_that_come_late(void **state)
     assert_true(m->repeated > 0);
 }
 
+/* A relay that asks while a leader hangs has to go on beating. */
+static void test_a_leader_that_hangs_is_not_waited_for(void **state)
+{
+    mock *m = *state;
+    int64_t low = -1, high[MOCK_PARTITIONS] = {0}, late;
+    mock_start(m);
+    rd_kafka_t *client =
+        mock_client(RD_KAFKA_CONSUMER, rd_kafka_mock_cluster_bootstraps(m->cluster));
+    for (int p = 0; p < MOCK_PARTITIONS; p++) {
+        assert_int_equal(weir_kafka_ends(client, MOCK_TOPIC, p, &low, &high[p], MOCK_PATIENCE_MS),
+                         0);
+        assert_int_equal(low, 0);
+    }
+    assert_int_equal(high[0] + high[1], m->appended);
+    set_rtt(m, 2 * MOCK_PATIENCE_MS);
+    assert_int_equal(weir_kafka_ends(client, MOCK_TOPIC, 0, &low, &late, MOCK_TIMEOUT_MS),
+                     RD_KAFKA_RESP_ERR__TIMED_OUT);
+    set_rtt(m, 0);
+    rd_kafka_destroy(client);
+    mock_join(m, true);
+}
+
 static void wait_for_kafka(mock *m, bool up)
 {
     for (int waited = 0; mock_health(m).kafka_up != up; waited += 10) {
@@ -156,6 +178,7 @@ int main(void)
         T(test_what_ends_the_producer_replaces_it),
         T(test_leaders_that_move_and_connections_that_drop),
         T(test_answers_that_come_late),
+        T(test_a_leader_that_hangs_is_not_waited_for),
         T(test_a_cluster_that_is_down_shows),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
