@@ -137,7 +137,7 @@ static bool on_event(void *context, const weir_event *event, weir_error *error)
 {
     weir_relay *relay = context;
     if (weir_stop_requested(relay->stop) || relay->failed_code != 0 || relay->log_lost ||
-        weir_relay_lapsed(relay))
+        weir_relay_late(relay))
         return pause_reading(relay, error);
     const weir_relay_topic *topic = weir_relay_topics_find(&relay->topics, event->aggregate_type);
     if (!topic) {
@@ -238,7 +238,7 @@ static void watch_kafka(weir_relay *relay)
 
 /* find_more: *more false when nothing was appended since a read that left nothing. The sequence
  * says so for a fraction of what asking for the horizon costs; a position that is drawn and not
- * committed yet, or never will be, counts as more. */
+ * committed yet, or never will be, counts as more, and so does a sequence that was set back. */
 static bool find_more(weir_relay *relay, bool *more, weir_error *error)
 {
     int64_t last = 0;
@@ -246,7 +246,7 @@ static bool find_more(weir_relay *relay, bool *more, weir_error *error)
     if (*more)
         return true;
     bool ok = weir_relay_last_position(relay, &last, error);
-    *more = ok && last > relay->read_through;
+    *more = ok && last != relay->read_through;
     return ok;
 }
 

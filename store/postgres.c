@@ -16,6 +16,7 @@ static bool identify(weir_store *store, weir_error *error)
         snprintf(store->id, sizeof store->id, "%s", weir_result_value(result, 0, 0));
         store->number = (int)weir_result_integer(result, 0, 1);
         store->max_event_bytes = weir_result_integer(result, 0, 2);
+        store->table = weir_result_integer(result, 0, 3);
     }
     weir_result_free(result);
     return found || weir_fail(error, WEIR_FATE_CONFIG,

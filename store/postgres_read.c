@@ -159,7 +159,11 @@ static bool find_horizon(weir_store *store, weir_read *what, weir_error *error)
     what->horizon = weir_result_integer(result, 0, 0);
     snprintf(wal, sizeof wal, "%s", weir_result_value(result, 0, 1));
     bool durable = weir_result_bool(result, 0, 2);
+    bool same = weir_result_integer(result, 0, 3) == store->table;
     weir_result_free(result);
+    if (!same)
+        return weir_fail(error, WEIR_FATE_RETRY,
+                         "the schema was restored or made anew while it was read");
     return durable || (!what->backwards && what->horizon <= what->after) ||
            flush(store, wal, error);
 }

@@ -51,6 +51,7 @@ struct weir_store {
     int64_t max_event_bytes;
     weir_stop *stop;                 /* may be NULL */
     weir_connection *connection;     /* PostgreSQL */
+    int64_t table;                   /* the oid of weir.events when it was opened */
     weir_memory *memory;             /* in memory */
     const weir_upcasters *upcasters; /* NULL: events as they are stored */
     weir_buffer upcast;              /* the data of the event in hand */

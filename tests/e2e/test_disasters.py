@@ -5,6 +5,7 @@ document's own commands. Afterwards topic == store, and a projection that counts
 import json
 import re
 import shlex
+import subprocess
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -315,6 +316,31 @@ def test_a_relay_that_runs_through_a_failover_notices(shop):
         maintain(shop, f'DROP DATABASE "{shop.database}" WITH (FORCE)')
         maintain(shop, f'ALTER DATABASE "{standby}" RENAME TO "{shop.database}"')
         orders(shop, 15)
+    assert relay.wait() == 1
+    assert "an event of this store that the store does not have" in relay.log
+    shop.weir("topic", "reconcile", "--type", "order", "--new-generation", "--execute")
+    shop.weir("relay", "--once")
+    whole(shop, 2)
+
+
+def test_a_relay_whose_schema_is_restored_under_it_notices(shop):
+    """In one transaction: neither its session nor its epoch says anything."""
+    shop.configure(kafka={"partitions": 3})
+    shop.weir("migrate")
+    relay = shop.start("relay")
+    orders(shop, 10)
+    cursor = "SELECT position FROM weir.relays"
+    wait_until(lambda: shop.value(cursor) == 10, 30, "they are published")
+    dump = ["pg_dump", "--schema=weir", "--inserts", shop.conninfo]
+    backup = re.sub(r"^\\.*", "", subprocess.run(dump, capture_output=True, text=True, check=True).stdout, flags=re.M)
+    orders(shop, 10)
+    wait_until(lambda: shop.value(cursor) == 20, 30, "these too")
+    with shop.connect(autocommit=False) as restore:
+        restore.execute("DROP SCHEMA weir CASCADE")
+        restore.execute(backup)
+        restore.execute("SET search_path TO DEFAULT")
+        restore.commit()
+    orders(shop, 15)
     assert relay.wait() == 1
     assert "an event of this store that the store does not have" in relay.log
     shop.weir("topic", "reconcile", "--type", "order", "--new-generation", "--execute")
