@@ -56,14 +56,19 @@ bool weir_relay_keep_beating(void *context)
     return weir_relay_beat(context, &ignored);
 }
 
-bool weir_relay_lapsed(const weir_relay *relay)
+static int64_t silent_us(const weir_relay *relay)
 {
-    return weir_clock_monotonic_us() - relay->beat_us > weir_relay_takeover_us(relay);
+    return weir_clock_monotonic_us() - relay->beat_us;
+}
+
+bool weir_relay_late(const weir_relay *relay)
+{
+    return silent_us(relay) > weir_relay_takeover_us(relay) / 2;
 }
 
 bool weir_relay_leads(weir_relay *relay, weir_error *error)
 {
-    if (!weir_relay_lapsed(relay))
+    if (silent_us(relay) <= weir_relay_takeover_us(relay))
         return true;
     WEIR_WARN("relay", relay->title, "stopped or cut off for long; asking whether it still leads");
     if (weir_relay_beat(relay, error))
