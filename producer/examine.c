@@ -4,12 +4,15 @@
  * the store were its last. It changes nothing. */
 #include <inttypes.h>
 #include <stdlib.h>
+#include <string.h>
 
+#include "producer/producer.h"
 #include "producer/reconcile_int.h"
 
 #define WINDOW 20000 /* offsets of a partition, */
 #define MOST 1000000 /* unless that is more than this for all of them */
 #define ARRAY_LIMIT (64 << 20)
+#define MOST_CONFLICTS 10000
 
 void weir_case_free(weir_case *this)
 {
@@ -130,6 +133,39 @@ static weir_disaster judge(const weir_case *this)
                                : WEIR_DISASTER_NONE;
 }
 
+static bool in_topic(const weir_tail *tail, int64_t position)
+{
+    for (size_t i = 0; i < tail->found_count; i++)
+        if (tail->found[i].position == position && !tail->found[i].unknown)
+            return true;
+    return false;
+}
+
+bool weir_case_count_conflicts(weir_case *this, weir_error *error)
+{
+    char after[24], until[24];
+    int64_t lowest = INT64_MAX;
+    for (int i = 0; i < this->partitions; i++)
+        if (this->parts[i].last > 0 && this->parts[i].known < lowest)
+            lowest = this->parts[i].known;
+    weir_param params[] = {WEIR_PARAM_TEXT(this->aggregate_type), weir_param_integer(lowest, after),
+                           weir_param_integer(this->last_unknown, until)};
+    weir_result *rows = weir_connection_query(weir_store_connection(this->store),
+                                              "reconcile_events", params, 3, error);
+    this->conflicts = rows && weir_result_rows(rows) > MOST_CONFLICTS ? 1 : 0;
+    for (int i = 0; rows && i < weir_result_rows(rows); i++) {
+        int64_t position = weir_result_integer(rows, i, 0);
+        const char *id = weir_result_value(rows, i, 1);
+        int32_t partition = weir_sink_partition(id, strlen(id), this->partitions);
+        const weir_case_part *part = &this->parts[partition];
+        if (part->last > 0 && position > part->known && position <= part->last &&
+            !in_topic(&this->tails[partition], position))
+            this->conflicts++;
+    }
+    weir_result_free(rows);
+    return rows != NULL;
+}
+
 static bool read_topic(weir_case *this, weir_error *error)
 {
     int64_t each = MOST / this->partitions;
@@ -140,7 +176,7 @@ static bool read_topic(weir_case *this, weir_error *error)
         if (!compare_with_store(this, i, error))
             return false;
     this->disaster = judge(this);
-    return true;
+    return this->disaster != WEIR_DISASTER_AHEAD || weir_case_count_conflicts(this, error);
 }
 
 /* explain_expired: where retention took all, the record has to be believed. */
@@ -178,7 +214,10 @@ static void explain(weir_case *this)
     };
     weir_buffer *out = &this->explained;
     weir_buffer_text(out, "");
-    weir_buffer_text(&this->ways, ways[this->disaster]);
+    bool services_went_on = this->beyond || this->conflicts > 0;
+    weir_buffer_text(&this->ways, this->disaster == WEIR_DISASTER_AHEAD && services_went_on
+                                      ? "--new-generation"
+                                      : ways[this->disaster]);
     switch (this->disaster) {
     case WEIR_DISASTER_NONE:
         weir_buffer_text(out, "what Kafka holds is in the store");
@@ -208,6 +247,9 @@ static void explain(weir_case *this)
                            "backup, or lost commits in a failover. Readers may have seen them",
                            this->beyond ? "more than " : "", this->unknown, this->first_unknown,
                            this->last_unknown);
+        if (this->conflicts > 0)
+            weir_buffer_text(out, ". Events were appended since, at positions that the topic has "
+                                  "given to others: its readers would skip them");
         break;
     case WEIR_DISASTER_EMPTY:
         weir_buffer_text(out, "nothing is left of the events that were published to it: it was "

@@ -25,11 +25,15 @@ typedef struct weir_case {
     weir_disaster disaster;
     int64_t unknown, first_unknown, last_unknown; /* events that the store does not have */
     bool beyond;                                  /* and more of them than were looked at */
+    int64_t conflicts; /* events that were appended at positions that partitions have passed */
     weir_buffer explained, ways, plan;
 } weir_case;
 
 /* weir_case_examine finds out which disaster it is, and explains it. */
 WEIR_MUST_USE bool weir_case_examine(weir_case *this, weir_error *error);
+
+/* weir_case_count_conflicts counts them anew, for a topic that is ahead. */
+WEIR_MUST_USE bool weir_case_count_conflicts(weir_case *this, weir_error *error);
 
 /* weir_case_free frees what the case owns, not what it borrows. */
 void weir_case_free(weir_case *this);

@@ -12,7 +12,8 @@
 #include "producer/relay_int.h"
 
 #define RESOLVE                                                                                    \
-    "Nothing was published. Find out what happened first; `weir topic reconcile` says what there " \
+    "Nothing was published to it. Find out what happened first; `weir topic reconcile` says what " \
+    "there "                                                                                       \
     "is to choose from"
 #define ARRAY_LIMIT (64 << 20)
 
@@ -123,14 +124,14 @@ static bool check_topics(weir_relay *relay, weir_tail_reader *reader, weir_error
 static bool refuse_unknown(const weir_tail *tail, int64_t last, weir_error *error)
 {
     bool ahead = tail->position > last;
-    return weir_fail(error, WEIR_FATE_FATAL,
-                     "partition %d of topic %s ends with position %" PRId64 " (offset %" PRId64
-                     "), %s. " RESOLVE,
-                     tail->partition, tail->topic, tail->position, tail->offset,
-                     ahead ? "ahead of everything in the store: was the store restored from an "
-                             "older backup?"
-                           : "an event of this store that the store does not have: did it lose "
-                             "commits in a failover?");
+    return weir_fail(
+        error, WEIR_FATE_FATAL,
+        "partition %d of topic %s ends with position %" PRId64 " (offset %" PRId64
+        "), %s. " RESOLVE,
+        tail->partition, tail->topic, tail->position, tail->offset,
+        ahead ? "ahead of everything in the store, as after a restore of an older backup"
+              : "an event of this store that the store does not have, as after a failover "
+                "that lost commits");
 }
 
 /* is_doubtful: the tail shows an event that nobody has accepted as unknown. */

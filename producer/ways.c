@@ -14,7 +14,6 @@
 #define ARRAY_LIMIT (1 << 20)
 #define HORIZON_US 30000000
 #define LOOK_MS 100
-#define MOST_CONFLICTS 10000
 
 static bool refuse(weir_case *this, const char *why, weir_error *error)
 {
@@ -103,40 +102,6 @@ static bool republish(weir_case *this, bool execute, weir_error *error)
 
 /* -- accept ahead */
 
-static bool in_topic(const weir_tail *tail, int64_t position)
-{
-    for (size_t i = 0; i < tail->found_count; i++)
-        if (tail->found[i].position == position && !tail->found[i].unknown)
-            return true;
-    return false;
-}
-
-/* count_conflicts: events that were appended at positions which a partition's tail has passed. */
-static bool count_conflicts(weir_case *this, int64_t *conflicts, weir_error *error)
-{
-    char after[24], until[24];
-    int64_t lowest = INT64_MAX;
-    for (int i = 0; i < this->partitions; i++)
-        if (this->parts[i].last > 0 && this->parts[i].known < lowest)
-            lowest = this->parts[i].known;
-    weir_param params[] = {WEIR_PARAM_TEXT(this->aggregate_type), weir_param_integer(lowest, after),
-                           weir_param_integer(this->last_unknown, until)};
-    weir_result *rows = weir_connection_query(weir_store_connection(this->store),
-                                              "reconcile_events", params, 3, error);
-    *conflicts = rows && weir_result_rows(rows) > MOST_CONFLICTS ? 1 : 0;
-    for (int i = 0; rows && i < weir_result_rows(rows); i++) {
-        int64_t position = weir_result_integer(rows, i, 0);
-        const char *id = weir_result_value(rows, i, 1);
-        int32_t partition = weir_sink_partition(id, strlen(id), this->partitions);
-        const weir_case_part *part = &this->parts[partition];
-        if (part->last > 0 && position > part->known && position <= part->last &&
-            !in_topic(&this->tails[partition], position))
-            ++*conflicts;
-    }
-    weir_result_free(rows);
-    return rows != NULL;
-}
-
 /* pass_positions makes sure that no event gets a position that the topic has used, not even one of
  * a transaction that is still open. */
 static bool pass_positions(weir_case *this, weir_error *error)
@@ -165,7 +130,6 @@ static bool pass_positions(weir_case *this, weir_error *error)
 
 static bool accept_ahead(weir_case *this, bool execute, weir_error *error)
 {
-    int64_t conflicts;
     char number[24];
     if (this->disaster != WEIR_DISASTER_AHEAD)
         return refuse(this, "--accept-ahead is for a topic that is ahead of the store", error);
@@ -176,9 +140,9 @@ static bool accept_ahead(weir_case *this, bool execute, weir_error *error)
                       error);
     if (execute && !pass_positions(this, error))
         return false;
-    if (!count_conflicts(this, &conflicts, error))
+    if (!weir_case_count_conflicts(this, error))
         return false;
-    if (conflicts > 0)
+    if (this->conflicts > 0)
         return refuse(this,
                       "events were appended since, at positions that the topic has given to "
                       "others; its readers would skip them. Choose --new-generation",
