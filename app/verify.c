@@ -169,11 +169,13 @@ static void write_report(report *to)
 static void say_notes(const report *to)
 {
     int64_t pending = 0, expired = 0, untracked = 0;
+    bool lost = false;
     for (size_t i = 0; i < to->count; i++) {
         const weir_verify_counts *type = &to->types[i];
         pending += type->pending;
         expired += type->expired;
         untracked += type->untracked;
+        lost = lost || type->replaced || type->defects[WEIR_AHEAD];
         if (type->compacted_topic)
             fprintf(stderr,
                     "weir: topic %s is compacted: %" PRId64 " events that later ones replaced are "
@@ -185,13 +187,17 @@ static void say_notes(const report *to)
                     "rewritten in the store\n",
                     type->topic, type->rewritten);
     }
+    if (lost)
+        fprintf(stderr,
+                "weir: topics are gone, were made anew or are ahead of the store; `weir topic "
+                "reconcile` says what there is to choose from\n");
     if (pending)
         fprintf(stderr, "weir: %" PRId64 " events are not published yet: see `weir relay status`\n",
                 pending);
     if (expired)
         fprintf(stderr,
-                "weir: %" PRId64 " events at the beginnings of partitions were removed by "
-                "retention\n",
+                "weir: %" PRId64 " events at the beginnings of partitions were removed: by "
+                "retention, or by somebody who deleted records\n",
                 expired);
     if (untracked)
         fprintf(stderr,
@@ -218,8 +224,9 @@ static void say_repair(const report *to)
                 "the hole or halted at it, and skip them\n",
                 to->republished, missing);
     if (to->execute && to->republished < missing)
-        fprintf(stderr, "weir: the rest cannot be: there is no topic or no partition, or no relay "
-                        "has recorded where it stands there. Start the relay first\n");
+        fprintf(stderr,
+                "weir: the rest cannot be: their topic is gone or was made anew, or no relay "
+                "has recorded where it stands there\n");
     static const struct {
         weir_defect defect;
         const char *what;

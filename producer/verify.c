@@ -96,6 +96,17 @@ static void take_bounds(weir_verify *verify, const weir_result *rows)
             verify->parts[i].bound = lowest;
 }
 
+/* is_replaced: this is not what relays have written to. */
+static bool is_replaced(const weir_verify *verify, int real)
+{
+    bool written = false, left = false;
+    for (int i = 0; i < verify->count; i++) {
+        written = written || (verify->parts[i].recorded && verify->parts[i].bound > 0);
+        left = left || verify->parts[i].end > 0;
+    }
+    return written && (real < verify->partitions || !left);
+}
+
 /* open_type: relays first, then the topic's ends, then the horizon. */
 static bool open_type(weir_verify *verify, weir_error *error)
 {
@@ -122,6 +133,7 @@ static bool open_type(weir_verify *verify, weir_error *error)
             verify->total += verify->parts[i].end - verify->parts[i].low;
         }
         take_bounds(verify, claims);
+        verify->counts.replaced = is_replaced(verify, real);
     }
     weir_result_free(claims);
     weir_result_free(horizon);

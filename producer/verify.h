@@ -51,11 +51,12 @@ typedef struct weir_verify_counts {
     int64_t events;  /* of the store, committed at the start */
     int64_t records; /* of the topic, within its ends at the start */
     int64_t defects[WEIR_DEFECT_COUNT];
-    int64_t pending;     /* events that no relay claims to have published yet */
-    int64_t expired;     /* events that retention has removed from the topic's beginning */
-    int64_t compacted;   /* events that compaction may have removed */
-    int64_t rewritten;   /* records that hold an event as it was before it was rewritten */
-    int64_t untracked;   /* missing events beyond what is remembered: counted, not listed */
+    int64_t pending;   /* events that no relay claims to have published yet */
+    int64_t expired;   /* events that retention has removed from the topic's beginning */
+    int64_t compacted; /* events that compaction may have removed */
+    int64_t rewritten; /* records that hold an event as it was before it was rewritten */
+    int64_t untracked; /* missing events beyond what is remembered: counted, not listed */
+    bool replaced; /* the topic that relays wrote to is gone, shrunk or empty: see reconcile.h */
     int64_t republished; /* by a repair */
 } weir_verify_counts;
 

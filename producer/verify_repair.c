@@ -7,6 +7,7 @@
  * alone, and many old ones there would make it publish everything again. A repair that is killed
  * has done a part of its work; the next one does the rest. */
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "producer/shape_int.h"
@@ -25,6 +26,7 @@ typedef struct repair {
     int64_t sent, acknowledged;
     int failed_code;
     int64_t heard_us;
+    bool *known; /* per partition of the topic: its broker knows this producer */
 } repair;
 
 static void on_delivery(void *context, uint64_t sequence, int64_t offset, int kafka_code)
@@ -69,6 +71,16 @@ static bool produce(repair *at, const weir_message *message, weir_error *error)
     return true;
 }
 
+static bool drain(repair *at, weir_error *error)
+{
+    bool ok = true;
+    while (ok && at->acknowledged < at->sent) {
+        weir_sink_poll(at->sink, POLL_MS);
+        ok = check(at, error);
+    }
+    return ok;
+}
+
 static bool republish(void *context, const weir_missing *missing, bool *enough, weir_error *error)
 {
     repair *at = context;
@@ -99,6 +111,10 @@ static bool republish(void *context, const weir_missing *missing, bool *enough, 
     };
     bool ok = produce(at, &message, error);
     weir_headers_done(&headers);
+    /* A partition's first goes alone: to a broker that does not know this producer yet, a second
+     * one would be in order though the first was refused. */
+    if (ok && !at->known[partition])
+        ok = at->known[partition] = drain(at, error);
     return ok;
 }
 
@@ -116,12 +132,7 @@ static bool lock(weir_verify *verify, weir_error *error)
 
 static bool republish_all(repair *at, weir_error *error)
 {
-    bool ok = weir_verify_missing(at->verify, republish, at, error);
-    while (ok && at->acknowledged < at->sent) {
-        weir_sink_poll(at->sink, POLL_MS);
-        ok = check(at, error);
-    }
-    return ok;
+    return weir_verify_missing(at->verify, republish, at, error) && drain(at, error);
 }
 
 bool weir_verify_repair(weir_verify *verify, weir_error *error)
@@ -133,14 +144,16 @@ bool weir_verify_repair(weir_verify *verify, weir_error *error)
         .delivered = on_delivery,
         .context = &at,
     };
-    if (!verify->topic)
-        return true; /* there is nowhere to publish to */
+    if (!verify->topic || verify->counts.replaced)
+        return true; /* nowhere to publish to, or a person has to decide first */
     if (!weir_shape_read(verify->config, &at.shape, error) || !lock(verify, error) ||
         !(at.sink = weir_sink_open(verify->config, &options, error)))
         return false;
+    at.known = weir_calloc((size_t)weir_topic_reader_partitions(verify->reader), sizeof *at.known);
     bool ok = republish_all(&at, error);
     verify->counts.republished = at.acknowledged;
     weir_sink_close(at.sink);
+    free(at.known);
     weir_buffer_free(&at.value);
     return ok;
 }

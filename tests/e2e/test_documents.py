@@ -48,8 +48,12 @@ def reader(shop):
 
 @pytest.mark.parametrize("page", [p for p in PAGES if blocks(p)])
 def test_every_listing_runs(reader, page):
-    for language, text in blocks(page):
-        RUN[language](reader, text)
+    try:
+        for language, text in blocks(page):
+            RUN[language](reader, text)
+    finally:
+        for role in re.findall(r"^CREATE ROLE (\w+)", (ROOT / page).read_text(), re.M):
+            reader.sql(f"DROP ROLE IF EXISTS {role}")
 
 
 def environment(shop):

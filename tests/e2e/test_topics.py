@@ -226,7 +226,7 @@ def test_each_right_that_is_missing_is_named(guarded):
     shop, topic = guarded, f"{guarded.prefix}.thing"
     shop.weir("migrate")
     things(shop, 5)
-    refused(shop, "Permit the relay's principal Write on the topics")
+    refused_until_permitted(shop, "Permit the relay's principal Write on the topics")
     permit(shop, AclOperation.IDEMPOTENT_WRITE, ResourceType.BROKER)
     refused_until_permitted(shop, topic, "Create on the cluster or on topics of this prefix", "weir topic create")
     assert shop.topics() == {} and shop.sql("SELECT * FROM weir.topics") == []
@@ -240,7 +240,7 @@ def test_each_right_that_is_missing_is_named(guarded):
     assert shop.consume() == []
     permit(shop, AclOperation.WRITE)
     wait_until(lambda: shop.weir("relay", "--once", check=False).code == 0, 60, "it may write")
-    refused(shop, topic, "reading the end", "Describe, Read and Write")
+    refused_until_permitted(shop, topic, "reading the end", "Describe, Read and Write")
     permit(shop, AclOperation.READ)
     wait_until(lambda: shop.weir("relay", "--once", check=False).code == 0, 60, "it may read")
     assert compare_topics(stored_events(shop), shop.consume(), shop.topics()) == ([], [])
