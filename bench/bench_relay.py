@@ -1,11 +1,11 @@
 """relay: `weir relay --once` over a backlog against a bare producer of the same messages.
 
 weir's time is from the start of its process to its exit: it connects, becomes the active relay,
-creates the topic, reads the store through the fence, makes the messages, produces them and writes
-its cursor. The floor has the messages (those of a first, unmeasured relay) in memory, a topic that
-exists, and does nothing but produce them. Both use one set of producer properties, and that the two
-streams are equal byte for byte is checked in every run. Every measurement fills a topic of its own.
-Then the same relay delivers exactly_once, paired with itself delivering at_least_once.
+reads the tails, reads the store through the fence, makes the messages, produces them and writes its
+cursor. The floor has the messages (those of a first, unmeasured relay) in memory and does nothing
+but produce them. Each measurement of either fills a topic of its own that was made before. Both use
+one set of producer properties, and that the two streams are equal byte for byte is checked in every
+run. Then the same relay delivers exactly_once, paired with itself delivering at_least_once.
 """
 
 import topics
@@ -84,6 +84,7 @@ class RelayBench:
     def _relay(self, prefix, delivery="at_least_once"):
         config = self.stage.configure(self.database, prefix, self.properties, partitions=PARTITIONS,
                                       relay={"delivery": delivery})
+        self.stage.run_weir(config, "topic", "create", AGGREGATE_TYPE)
         found = self.stage.run_weir(config, "relay", "--once")
         published = self.stage.value(self.database, "SELECT published FROM weir.relays")
         if published != self.stage.chosen.events:

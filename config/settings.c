@@ -64,7 +64,7 @@ const weir_setting weir_settings[] = {
     INTEGER("relay.shards", "1", 1, 64, "",
             "parts of a relay that publish side by side, each with partitions of its own; the same "
             "for all relays of a name, changed by stopping all of them"),
-    INTEGER("relay.takeover_ms", "5000", 1000, 600000, "ms",
+    INTEGER("relay.takeover_ms", "5000", 2000, 600000, "ms",
             "an active relay that has been silent for so long is replaced by a standby"),
     CHOICE("relay.delivery", "at_least_once", "at_least_once|exactly_once",
            "at_least_once: idempotent producer, acks=all; duplicates only of what was in flight "

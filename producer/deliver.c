@@ -47,14 +47,14 @@ void weir_relay_on_delivery(void *context, uint64_t sequence, int64_t offset, in
     if (offset >= 0)
         part->end = offset + 1;
     part->in_flight--;
-    part->acked_us = weir_clock_monotonic_us();
+    part->acked_us = relay->served_us;
 }
 
-static void settle_flight(weir_relay *relay, const weir_flight *flight)
+static void settle_flight(weir_relay *relay, const weir_flight *flight, int64_t now_us)
 {
     weir_part *part = &relay->topics.parts[flight->partition];
     weir_metric_observe(relay->meters.ack_seconds,
-                        (double)(weir_clock_now_us() - flight->recorded_at_us) / 1e6);
+                        (double)(now_us - flight->recorded_at_us) / 1e6);
     if (flight->offset < 0) /* Kafka had it already and does not say where */
         return;
     part->position = flight->position;
@@ -65,6 +65,7 @@ static void settle_flight(weir_relay *relay, const weir_flight *flight)
 
 bool weir_relay_serve(weir_relay *relay, int ms, weir_error *error)
 {
+    relay->served_us = weir_clock_monotonic_us();
     if (relay->sink)
         weir_sink_poll(relay->sink, ms);
     if (!relay->exactly_once)
@@ -76,9 +77,9 @@ bool weir_relay_serve(weir_relay *relay, int ms, weir_error *error)
 bool weir_relay_release(weir_relay *relay, weir_error *error)
 {
     weir_flight flight;
-    int64_t released = 0, bytes = 0;
+    int64_t released = 0, bytes = 0, now_us = weir_clock_now_us();
     for (; weir_ring_release(relay->ring, &flight); released++) {
-        settle_flight(relay, &flight);
+        settle_flight(relay, &flight, now_us);
         bytes += (int64_t)flight.bytes;
     }
     weir_metric_set(relay->meters.in_flight, (double)weir_ring_events(relay->ring));
@@ -93,9 +94,8 @@ bool weir_relay_release(weir_relay *relay, weir_error *error)
     return !WEIR_FAIL_AT(relay_after_ack);
 }
 
-/* wait_for_acks lets nothing linger meanwhile. A commit sends everything anyway; what failed is in
- * the ring and no longer on its way. */
-static bool wait_for_acks(weir_relay *relay, int ms, weir_error *error)
+/* A commit sends everything anyway; what failed is in the ring and no longer on its way. */
+bool weir_relay_hurry(weir_relay *relay, int ms, weir_error *error)
 {
     if (relay->exactly_once || relay->failed_code != 0 || relay->log_lost)
         return weir_relay_serve(relay, ms, error);
@@ -118,7 +118,7 @@ bool weir_relay_rest(weir_relay *relay, int ms, weir_error *error)
             weir_stop_wait(relay->stop, left < LONGEST_MS ? left : LONGEST_MS);
             continue;
         }
-        if (!wait_for_acks(relay, left < SLICE_MS ? left : SLICE_MS, error))
+        if (!weir_relay_hurry(relay, left < SLICE_MS ? left : SLICE_MS, error))
             return false;
     }
 }

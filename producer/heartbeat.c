@@ -13,14 +13,9 @@
     2000000 /* and never more seldom: `weir relay status` tells by it who lives                    \
              */
 
-int64_t weir_relay_takeover_us(const weir_relay *relay)
-{
-    return weir_config_integer(relay->config, "relay.takeover_ms") * 1000;
-}
-
 static int64_t beat_every_us(const weir_relay *relay)
 {
-    int64_t every = weir_relay_takeover_us(relay) / BEATS;
+    int64_t every = relay->takeover_us / BEATS;
     return every < SELDOMEST_US ? every : SELDOMEST_US;
 }
 
@@ -63,12 +58,12 @@ static int64_t silent_us(const weir_relay *relay)
 
 bool weir_relay_late(const weir_relay *relay)
 {
-    return silent_us(relay) > weir_relay_takeover_us(relay) / 2;
+    return silent_us(relay) > relay->takeover_us / 2;
 }
 
 bool weir_relay_leads(weir_relay *relay, weir_error *error)
 {
-    if (silent_us(relay) <= weir_relay_takeover_us(relay))
+    if (silent_us(relay) <= relay->takeover_us)
         return true;
     WEIR_WARN("relay", relay->title, "stopped or cut off for long; asking whether it still leads");
     if (weir_relay_beat(relay, error))

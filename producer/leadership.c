@@ -134,7 +134,7 @@ static bool stand_by(weir_relay *relay, const weir_result *seen, int64_t silent_
         weir_relay_forget(relay);
     weir_relay_lag_clear(relay);
     weir_relay_progress(relay);
-    bool silent = silent_us > weir_relay_takeover_us(relay);
+    bool silent = silent_us > relay->takeover_us;
     if (silent && !weir_relay_evict(relay, seen, 0, error))
         return false;
     return weir_relay_rest(relay, silent && !relay->refused_said ? EVICTED_MS : STANDBY_MS, error);

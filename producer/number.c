@@ -60,7 +60,7 @@ static int64_t unchanged_us(weir_relay *relay, const weir_result *seen, int *hel
 static bool may_change(weir_relay *relay, const weir_result *seen, bool *change, weir_error *error)
 {
     int held;
-    bool clean, silent = unchanged_us(relay, seen, &held, &clean) > weir_relay_takeover_us(relay);
+    bool clean, silent = unchanged_us(relay, seen, &held, &clean) > relay->takeover_us;
     *change = held == 0 && (clean || silent);
     if (held > 0 && relay->sighting.moved)
         return weir_fail(

@@ -31,27 +31,33 @@ static bool pause_reading(weir_relay *relay, weir_error *error)
  * death at that moment would lose the first for good. So until an acknowledgement has shown that
  * the broker knows us, one message is in flight in a partition. Source:
  * ProducerAppendInfo.checkSequence() and producer.id.expiration.ms of Apache Kafka. */
-static bool is_known(const weir_part *part)
+static bool is_known(const weir_relay *relay, const weir_part *part)
 {
-    return part->acked_us > 0 && weir_clock_monotonic_us() - part->acked_us < KNOWN_US;
+    return part->acked_us > 0 && relay->served_us - part->acked_us < KNOWN_US;
 }
 
 static bool has_room(const weir_relay *relay, const weir_part *part, size_t bytes)
 {
-    return weir_ring_has_room(relay->ring, bytes) && (part->in_flight == 0 || is_known(part));
+    return weir_ring_has_room(relay->ring, bytes) &&
+           (part->in_flight == 0 || is_known(relay, part));
 }
 
 /* wait_for_room: *room false when the read had better end. */
 static bool wait_for_room(weir_relay *relay, const weir_part *part, size_t bytes, bool *room,
                           weir_error *error)
 {
+    *room = has_room(relay, part, bytes);
+    if (*room)
+        return true;
     int64_t patience_ms = weir_config_integer(relay->config, "relay.cursor_ms");
     if (patience_ms > LONGEST_WAIT_MS)
         patience_ms = LONGEST_WAIT_MS;
     int64_t until = weir_clock_monotonic_us() + patience_ms * 1000;
+    bool first = part->in_flight > 0 && !is_known(relay, part); /* it must not linger */
     while (!has_room(relay, part, bytes) && !weir_stop_requested(relay->stop) &&
            relay->failed_code == 0 && !relay->log_lost && weir_clock_monotonic_us() < until)
-        if (!weir_relay_serve(relay, ROOM_MS, error))
+        if (!(first ? weir_relay_hurry(relay, ROOM_MS, error)
+                    : weir_relay_serve(relay, ROOM_MS, error)))
             return false;
     *room = has_room(relay, part, bytes);
     return true;

@@ -54,6 +54,7 @@ weir_relay *weir_shard_new(const weir_config *config, weir_stop *stop, int shard
     relay->held = held;
     relay->in_flight_events = share(relay, "relay.in_flight_events");
     relay->in_flight_bytes = share(relay, "relay.in_flight_bytes");
+    relay->takeover_us = weir_config_integer(relay->config, "relay.takeover_ms") * 1000;
     relay->transaction_events = share(relay, "relay.transaction_events");
     if (relay->shards == 1)
         snprintf(relay->title, sizeof relay->title, "%s", relay->name);

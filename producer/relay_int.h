@@ -66,6 +66,7 @@ typedef struct weir_relay {
     bool once, exactly_once;
     size_t in_flight_events, in_flight_bytes,
         transaction_events; /* this shard's share of what the settings allow */
+    int64_t takeover_us; /* a holder that is silent for longer is replaced */
     weir_relay_state state;
     weir_relay_meters meters;
     weir_relay_shown shown;
@@ -111,6 +112,7 @@ typedef struct weir_relay {
     int64_t unsaved_events;
     bool parts_changed;
     int64_t stopping_us, last_ack_us;
+    int64_t served_us; /* when acknowledgements were last taken: before what they came at */
     int64_t lag_us;      /* monotonic time of the last measurement of lag; 0: none yet */
     bool held_back_said; /* that an open transaction holds us back */
 } weir_relay;
@@ -168,9 +170,6 @@ void weir_relay_forget(weir_relay *relay);
 bool weir_relay_lose(weir_relay *relay, weir_error *error);
 void weir_relay_step_down(weir_relay *relay);
 
-/* weir_relay_takeover_us: a holder that is silent for longer is replaced. */
-int64_t weir_relay_takeover_us(const weir_relay *relay);
-
 /* weir_relay_sight says for how long what is seen has not changed, in microseconds, by this host's
  * monotonic clock. */
 int64_t weir_relay_sight(weir_sighting *sighting, const char *what);
@@ -192,6 +191,9 @@ WEIR_MUST_USE bool weir_relay_evict(weir_relay *relay, const weir_result *seen, 
 
 /* weir_relay_serve takes deliveries for at most ms and, unless they wait for a commit, releases. */
 WEIR_MUST_USE bool weir_relay_serve(weir_relay *relay, int ms, weir_error *error);
+
+/* weir_relay_hurry is weir_relay_serve that lets nothing linger meanwhile. */
+WEIR_MUST_USE bool weir_relay_hurry(weir_relay *relay, int ms, weir_error *error);
 
 /* weir_relay_release moves the ring's cursor over what is acknowledged, now for good. */
 WEIR_MUST_USE bool weir_relay_release(weir_relay *relay, weir_error *error);
