@@ -50,6 +50,25 @@ static inline void fixture_admin(rd_kafka_t *producer, rd_kafka_queue_t *queue)
     (void)producer;
 }
 
+/* Waits for the leaders: a producer that meets a topic without them looks again after a second. */
+static inline void fixture_know_topic(fixture_topic *topic, int partitions)
+{
+    int led = 0;
+    rd_kafka_topic_t *handle = rd_kafka_topic_new(topic->producer, topic->name, NULL);
+    for (int tries = 0; tries < 500 && led < partitions; tries++) {
+        const rd_kafka_metadata_t *found;
+        assert_int_equal(rd_kafka_metadata(topic->producer, 0, handle, &found, 30000), 0);
+        led = 0;
+        for (int i = 0; found->topic_cnt == 1 && i < found->topics[0].partition_cnt; i++)
+            led += found->topics[0].partitions[i].leader >= 0;
+        rd_kafka_metadata_destroy(found);
+        if (led < partitions)
+            weir_stop_wait(NULL, 10);
+    }
+    assert_int_equal(led, partitions);
+    rd_kafka_topic_destroy(handle);
+}
+
 static inline void fixture_create_topic(fixture_topic *topic, int partitions)
 {
     char text[256];
@@ -59,6 +78,7 @@ static inline void fixture_create_topic(fixture_topic *topic, int partitions)
     rd_kafka_CreateTopics(topic->producer, &new_topic, 1, NULL, queue);
     fixture_admin(topic->producer, queue);
     rd_kafka_NewTopic_destroy(new_topic);
+    fixture_know_topic(topic, partitions);
 }
 
 /* Removes a partition's records below an offset, as retention does. */
