@@ -13,6 +13,8 @@ import pytest
 from harness import ROOT, wait_until
 from psycopg.conninfo import make_conninfo
 
+pytestmark = pytest.mark.commands
+
 CHECKS = ["name", "payload", "stream", "shape", "newer", "correlation"]
 CHAIN = "user.renamed:\n  - from: 1\n    to: 2\n    rename: { name: full_name }\n"
 LIMITS = {"payload_bytes": 1000, "stream_events": 20, "interval_s": 600}

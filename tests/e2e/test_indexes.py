@@ -11,6 +11,8 @@ import re
 import pytest
 from harness import ROOT
 
+pytestmark = pytest.mark.commands
+
 STATEMENTS = {file.stem: file.read_text() for file in (ROOT / "store/sql").glob("read_*.sql")}
 EVENTS, LIMIT, END = 1_000_000, 100, 2**63 - 1
 SERVED = {"Limit", "Index Scan", "Append", "Merge Append"}

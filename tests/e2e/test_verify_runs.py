@@ -10,6 +10,8 @@ from logs import log
 from plant import Planted, clean, kinds, verify, without
 from workload import Writers
 
+pytestmark = pytest.mark.commands
+
 
 def test_options_that_cannot_be(shop):
     shop.weir("migrate")
