@@ -43,6 +43,7 @@ static const weir_column type_columns[] = {{"aggregatetype", "AGGREGATE TYPE", f
                                            {"expired", "EXPIRED", true},
                                            {"compacted", "COMPACTED", true},
                                            {"rewritten", "REWRITTEN", true},
+                                           {"accepted", "ACCEPTED", true},
                                            {"republished", "REPUBLISHED", true},
                                            {"kinds", NULL, false},
                                            {0}};
@@ -143,6 +144,7 @@ static void write_types(report *to)
         weir_table_number(table, type->expired);
         weir_table_number(table, type->compacted);
         weir_table_number(table, type->rewritten);
+        weir_table_number(table, type->accepted);
         weir_table_number(table, type->republished);
         weir_table_json(table, kinds.data, kinds.data);
         weir_buffer_free(&kinds);

@@ -202,6 +202,24 @@ static void explain_expired(weir_case *this)
                            expired, this->partitions, most);
 }
 
+static void explain_ahead(weir_case *this)
+{
+    weir_buffer *out = &this->explained;
+    weir_buffer_format(out, "it holds %s%" PRId64 " event%s that the store does not have, ",
+                       this->beyond ? "more than " : "", this->unknown,
+                       this->unknown == 1 ? "" : "s");
+    if (this->first_unknown == this->last_unknown)
+        weir_buffer_format(out, "position %" PRId64, this->first_unknown);
+    else
+        weir_buffer_format(out, "positions %" PRId64 " to %" PRId64, this->first_unknown,
+                           this->last_unknown);
+    weir_buffer_text(out, ": the store was restored from an older backup, or lost commits in a "
+                          "failover. Readers may have seen them");
+    if (this->conflicts > 0)
+        weir_buffer_text(out, ". Events were appended since, at positions that the topic has "
+                              "given to others: its readers would skip them");
+}
+
 static void explain(weir_case *this)
 {
     static const char *const ways[] = {
@@ -221,6 +239,10 @@ static void explain(weir_case *this)
     switch (this->disaster) {
     case WEIR_DISASTER_NONE:
         weir_buffer_text(out, "what Kafka holds is in the store");
+        if (this->accepted > 0)
+            weir_buffer_format(
+                out, ", except events that were accepted as lost, up to position %" PRId64,
+                this->accepted);
         explain_expired(this);
         break;
     case WEIR_DISASTER_GONE:
@@ -241,15 +263,7 @@ static void explain(weir_case *this)
                               "events that are not of this store");
         break;
     case WEIR_DISASTER_AHEAD:
-        weir_buffer_format(out,
-                           "it holds %s%" PRId64 " events that the store does not have, positions "
-                           "%" PRId64 " to %" PRId64 ": the store was restored from an older "
-                           "backup, or lost commits in a failover. Readers may have seen them",
-                           this->beyond ? "more than " : "", this->unknown, this->first_unknown,
-                           this->last_unknown);
-        if (this->conflicts > 0)
-            weir_buffer_text(out, ". Events were appended since, at positions that the topic has "
-                                  "given to others: its readers would skip them");
+        explain_ahead(this);
         break;
     case WEIR_DISASTER_EMPTY:
         weir_buffer_text(out, "nothing is left of the events that were published to it: it was "

@@ -199,7 +199,7 @@ static void close_type(weir_verify *verify)
 }
 
 static bool run_type(weir_verify *verify, const char *type, const char *topic, int partitions,
-                     weir_error *error)
+                     int64_t accepted, weir_error *error)
 {
     weir_verify one = {
         .config = verify->config,
@@ -211,6 +211,7 @@ static bool run_type(weir_verify *verify, const char *type, const char *topic, i
         .type = type,
         .topic = topic,
         .partitions = partitions,
+        .accepted = accepted,
         .counts = {.aggregate_type = type, .topic = topic, .partitions = partitions},
         .hole_room = HOLES_MOST,
         .arena = verify->arena,
@@ -240,7 +241,8 @@ bool weir_verify_topics(const weir_config *config, weir_store *store, weir_stop 
     verify.arena = weir_arena_new(ARENA_LIMIT);
     for (int row = 0; ok && row < weir_result_rows(types); row++)
         ok = run_type(&verify, weir_result_value(types, row, 0), weir_result_value(types, row, 1),
-                      (int)weir_result_integer(types, row, 2), error);
+                      (int)weir_result_integer(types, row, 2), weir_result_integer(types, row, 3),
+                      error);
     weir_arena_free(verify.arena);
     weir_result_free(types);
     return ok;

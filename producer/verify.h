@@ -55,6 +55,7 @@ typedef struct weir_verify_counts {
     int64_t expired;   /* events that retention has removed from the topic's beginning */
     int64_t compacted; /* events that compaction may have removed */
     int64_t rewritten; /* records that hold an event as it was before it was rewritten */
+    int64_t accepted;  /* records of events that the store lost, which a person accepted */
     int64_t untracked; /* missing events beyond what is remembered: counted, not listed */
     bool replaced; /* the topic that relays wrote to is gone, shrunk or empty: see reconcile.h */
     int64_t republished; /* by a repair */

@@ -22,6 +22,7 @@ typedef struct weir_verify_part {
     int64_t latest;              /* position of its last event in the chunks so far */
     weir_expected *first, *last; /* of the chunk: not met yet */
     int64_t passed;              /* everything up to here was met or given up */
+    int64_t accepted;            /* position of its last record that was put aside up to verify's */
     bool begun;                  /* an event of the store was met in order */
     weir_record *head;           /* the record to look at next; NULL: none is read */
     weir_claim claim;            /* of head */
@@ -51,8 +52,9 @@ typedef struct weir_verify {
 
     /* of the aggregate type in hand */
     const char *type, *topic;
-    int partitions; /* recorded */
-    int count;      /* of parts: recorded or real, whichever is more */
+    int partitions;   /* recorded */
+    int64_t accepted; /* that the topic has events up to this position which the store has not */
+    int count;        /* of parts: recorded or real, whichever is more */
     weir_topic_reader *reader;
     weir_verify_part *parts;
     weir_verify_counts counts;

@@ -56,6 +56,9 @@ static bool take_head(weir_verify *verify, int32_t partition, weir_error *error)
 static bool put_aside(weir_verify *verify, int32_t partition, bool head, weir_error *error)
 {
     weir_verify_part *part = &verify->parts[partition];
+    int64_t position = part->claim.position;
+    if (position <= verify->accepted && position > part->accepted)
+        part->accepted = position;
     if ((verify->late_count == WEIR_LATE_MOST || verify->late_bytes > WEIR_LATE_BYTES) &&
         !weir_verify_settle(verify, error))
         return false;
@@ -104,7 +107,9 @@ static void pass_end(weir_verify *verify, weir_verify_part *part)
 static bool meet(weir_verify *verify, int32_t partition, weir_expected *event, weir_error *error)
 {
     weir_verify_part *part = &verify->parts[partition];
-    weir_expectation expected = {&event->event, weir_store_id(verify->store), event->previous,
+    bool follows = part->accepted > event->previous && part->accepted < event->event.position;
+    int64_t previous = follows ? part->accepted : event->previous;
+    weir_expectation expected = {&event->event, weir_store_id(verify->store), previous,
                                  &verify->extras};
     weir_verdict verdict;
     if (!weir_verify_judge(verify, partition, &expected, part->head, "", &verdict, error))

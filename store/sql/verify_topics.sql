@@ -10,7 +10,7 @@ WITH RECURSIVE stored AS (
     UNION
     SELECT aggregate_type FROM weir.topics
 )
-SELECT y.aggregate_type, t.topic, t.partitions
+SELECT y.aggregate_type, t.topic, t.partitions, t.accepted
 FROM types y LEFT JOIN weir.topics t USING (aggregate_type)
 WHERE $1::text IS NULL OR y.aggregate_type = $1::text
 ORDER BY y.aggregate_type

@@ -157,6 +157,9 @@ def test_restored_and_nothing_appended_since(relayed):
         assert [m.prevposition for m in run] == [0, *[m.position for m in run][:-1]]
     relayed.weir("run", "--once")  # it goes on: no hole
     assert relayed.value("SELECT sum(n) FROM counts.counts") == 41
+    (verified,) = relayed.weir("verify", "topics", "-o", "json").json()["types"]
+    assert verified["accepted"] == 10 and verified["findings"] == 0
+    assert "accepted as lost, up to position 30" in relayed.weir("topic", "reconcile").stderr
 
 
 def test_restored_and_services_went_on(relayed):
