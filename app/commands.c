@@ -376,11 +376,12 @@ const weir_command weir_commands[] = {
      "oldest event not acknowledged), and which open transactions, prepared ones too, hold "
      "readers\n"
      "of all events back. Where the lag is:\n"
-     "  HELD BACK         committed, behind an open transaction that appended before\n"
-     "  NOT SENT          not handed to Kafka yet: the relay's own work\n"
-     "  NOT ACKNOWLEDGED  handed over: Kafka's\n"
-     "State: running; stopped (cleanly); lost, when nothing was heard of it for 10 s and it did\n"
-     "not stop cleanly: killed, or cut off.",
+     "  HELD BACK   committed, behind an open transaction that appended before\n"
+     "  NOT SENT    not handed to Kafka yet: the relay's own work\n"
+     "  NOT ACKED   handed over: Kafka's\n"
+     "State: running; stopped (cleanly); lost, when nobody holds it or nothing was heard of it "
+     "for\n"
+     "10 s, and it did not stop cleanly: killed, or cut off.",
      "  weir relay status\n"
      "  weir relay status --max-lag 30s\n",
      "1 failed, beyond --max-lag, or (with it) no relay has run yet, 2 usage or configuration",
@@ -441,8 +442,8 @@ const weir_command weir_commands[] = {
      "first\n"
      "event; for clusters on which the relay itself may not. What exists already, or is recorded,\n"
      "is taken as it is.",
-     "  weir topic create order user\n", NULL, NULL, WEIR_FORMATS_ALL, 1, -1,
-     WEIR_NEEDS_CONFIG | WEIR_AS_RELAY, weir_verb_topic_create},
+     "  weir topic create order user\n", EXITS_FAILED ", 4 Kafka does not answer", NULL,
+     WEIR_FORMATS_ALL, 1, -1, WEIR_NEEDS_CONFIG | WEIR_AS_RELAY, weir_verb_topic_create},
     {"topic reconcile", "", "explain what a relay refuses to start with, and put it right",
      "Holds every topic against the store: gone, empty, fewer partitions, ahead of the store, of\n"
      "another store. Without a way it only explains, and exits 1 when something is wrong; with "
@@ -452,7 +453,8 @@ const weir_command weir_commands[] = {
      "  weir topic reconcile\n"
      "  weir topic reconcile --type order --republish\n"
      "  weir topic reconcile --type order --new-generation --execute\n",
-     EXITS_FAILED " or a way that is refused, 3 a relay runs, or no such topic",
+     EXITS_FAILED " or a way that is refused, 3 a relay runs, or no such topic,\n"
+                  "4 Kafka does not answer",
      topic_reconcile_options, WEIR_FORMATS_ALL, 0, 0, WEIR_NEEDS_CONFIG | WEIR_AS_ADMIN,
      weir_verb_topic_reconcile},
 

@@ -25,7 +25,8 @@ enum column {
     PUBLISHED,
     CLEAN,
     HOLDER,
-    AGE
+    AGE,
+    HELD
 };
 
 /* One relay's lag, by stage and all together. */
@@ -47,8 +48,9 @@ static const char *state_of(const weir_result *relays, int row)
 {
     const char *age = weir_result_value(relays, row, AGE);
     double seconds = age ? strtod(age, NULL) : LOST_SECONDS;
+    bool held = weir_result_bool(relays, row, HELD);
     return weir_result_bool(relays, row, CLEAN) ? "stopped"
-           : seconds < LOST_SECONDS             ? "running"
+           : held && seconds < LOST_SECONDS     ? "running"
                                                 : "lost";
 }
 
@@ -92,16 +94,16 @@ static const weir_column relay_columns[] = {{"relay", "RELAY", false},
                                             {"state", "STATE", false},
                                             {"holder", "HOLDER", false},
                                             {"epoch", "EPOCH", true},
-                                            {"heartbeat_age_seconds", "HEARTBEAT AGE", true},
+                                            {"heartbeat_age_seconds", "SILENT S", true},
                                             {"position", "POSITION", true},
                                             {"sent", NULL, true},
                                             {"horizon", "HORIZON", true},
                                             {"published", "PUBLISHED", true},
-                                            {"lag_events", "LAG EVENTS", true},
-                                            {"lag_seconds", "LAG SECONDS", true},
+                                            {"lag_events", "LAG", true},
+                                            {"lag_seconds", "LAG S", true},
                                             {"horizon_events", "HELD BACK", true},
                                             {"relay_events", "NOT SENT", true},
-                                            {"broker_events", "NOT ACKNOWLEDGED", true},
+                                            {"broker_events", "NOT ACKED", true},
                                             {"horizon_seconds", NULL, true},
                                             {"relay_seconds", NULL, true},
                                             {"broker_seconds", NULL, true},
@@ -144,16 +146,12 @@ static bool write_relays(report *to, const weir_result *relays, weir_error *erro
     return ok;
 }
 
-static const weir_column holder_columns[] = {{"pid", "APPENDER PID", true},
-                                             {"gid", "PREPARED AS", false},
-                                             {"user", "USER", false},
-                                             {"application", "APPLICATION", false},
-                                             {"client", "CLIENT", false},
-                                             {"state", "STATE", false},
-                                             {"age_seconds", "TRANSACTION AGE", true},
-                                             {"floor", "HOLDS READERS AT", true},
-                                             {"hidden", NULL, false},
-                                             {0}};
+static const weir_column holder_columns[] = {
+    {"pid", "APPENDER PID", true},   {"gid", "PREPARED AS", false},
+    {"user", "USER", false},         {"application", "APPLICATION", false},
+    {"client", "CLIENT", false},     {"state", "STATE", false},
+    {"age_seconds", "OPEN S", true}, {"floor", "HOLDS READERS AT", true},
+    {"hidden", NULL, false},         {0}};
 
 static void write_holders(const report *to, const weir_result *holders)
 {

@@ -312,8 +312,9 @@ static void begin(weir_relay *relay)
     weir_relay_kafka_up(relay, true, NULL);
     weir_relay_progress(relay);
     weir_relay_enter(relay, WEIR_RELAY_ACTIVE);
-    WEIR_INFO("relay", relay->title, "publishing", WEIR_NUMBER("epoch", relay->epoch),
-              WEIR_NUMBER("after", relay->read_position),
+    WEIR_INFO("relay", relay->title, "publishing",
+              WEIR_TEXT("delivery", relay->exactly_once ? "exactly_once" : "at_least_once"),
+              WEIR_NUMBER("epoch", relay->epoch), WEIR_NUMBER("after", relay->read_position),
               WEIR_NUMBER("topics", relay->topics.count));
 }
 
