@@ -3,6 +3,7 @@
 #include "app/schema.h"
 #include "app/verbs.h"
 #include "config/kafka.h"
+#include "producer/producer.h"
 #include "projections/projections.h"
 #include "store/snapshot_policy.h"
 
@@ -38,6 +39,7 @@ bool weir_verb_config_check(weir_session *session, weir_error *error)
     weir_snapshot_policy policy = {0};
     weir_upcasters *upcasters = weir_schema_open(session->config, error);
     bool ok = upcasters && weir_kafka_check(session->config, error) &&
+              weir_relays_check(session->config, error) &&
               weir_snapshot_policy_configure(session->config, &policy, error) &&
               weir_projections_load(session->config, &projections, error);
     weir_upcasters_free(upcasters);

@@ -77,7 +77,7 @@ bool weir_verb_topic_reconcile(weir_session *session, weir_error *error)
     bool ok = weir_reconcile(session->config, store, &session->stop,
                              weir_arguments_text(&session->arguments, "type"), way, to.execute,
                              write_finding, &to, error);
-    weir_table_end(to.table);
+    weir_table_finish(to.table, ok);
     weir_store_close(store);
     if (ok && to.open > 0)
         ok = weir_fail(error, WEIR_FATE_FATAL, "%d of the topics wait%s for a decision", to.open,

@@ -214,9 +214,16 @@ void weir_table_bool(weir_table *table, bool value)
 
 void weir_table_end(weir_table *table)
 {
-    weir_table_flush(table);
-    if (table->format == WEIR_SHAPE_JSON && !table->object)
-        weir_output_text(table->output, table->rows == 0 ? "[]\n" : "\n]\n");
+    weir_table_finish(table, true);
+}
+
+void weir_table_finish(weir_table *table, bool ok)
+{
+    if (ok || table->rows > 0) {
+        weir_table_flush(table);
+        if (table->format == WEIR_SHAPE_JSON && !table->object)
+            weir_output_text(table->output, table->rows == 0 ? "[]\n" : "\n]\n");
+    }
     free(table->waiting);
     free(table->widths);
     free(table);

@@ -29,7 +29,9 @@ void weir_table_json(weir_table *table, const char *json, const char *text); /* 
 /* weir_table_flush hands the rows over to the output even if the widths are not settled yet. */
 void weir_table_flush(weir_table *table);
 
-/* weir_table_end writes what is left and frees it. */
+/* weir_table_end writes what is left and frees it; weir_table_finish writes nothing of a table that
+ * failed before its first row. */
 void weir_table_end(weir_table *table);
+void weir_table_finish(weir_table *table, bool ok);
 
 #endif

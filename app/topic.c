@@ -117,7 +117,7 @@ bool weir_verb_topic_create(weir_session *session, weir_error *error)
         weir_table_number(table, made.partitions);
         weir_table_bool(table, made.created);
     }
-    weir_table_end(table);
+    weir_table_finish(table, ok);
     weir_store_close(store);
     return ok;
 }

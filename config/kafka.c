@@ -185,6 +185,14 @@ static weir_fate fate_of(rd_kafka_resp_err_t code)
     return WEIR_FATE_RETRY;
 }
 
+/* is_silence: Kafka cannot be reached, or does not answer. */
+static bool is_silence(rd_kafka_resp_err_t code)
+{
+    return code == RD_KAFKA_RESP_ERR__TIMED_OUT || code == RD_KAFKA_RESP_ERR__TRANSPORT ||
+           code == RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN ||
+           code == RD_KAFKA_RESP_ERR_REQUEST_TIMED_OUT;
+}
+
 bool weir_kafka_fail(weir_error *error, rd_kafka_resp_err_t code, const char *format, ...)
 {
     char text[900];
@@ -194,6 +202,8 @@ bool weir_kafka_fail(weir_error *error, rd_kafka_resp_err_t code, const char *fo
     va_end(arguments);
     weir_fail(error, fate_of(code), "%s: %s", text, rd_kafka_err2str(code));
     error->kafka_code = code;
+    if (is_silence(code))
+        error->code = WEIR_TIMEOUT;
     return false;
 }
 

@@ -14,6 +14,9 @@
 
 typedef struct weir_relays weir_relays;
 
+/* weir_relays_check validates the relay's settings without connecting; for `config check`. */
+WEIR_MUST_USE bool weir_relays_check(const weir_config *config, weir_error *error);
+
 /* weir_relays_new makes all shards of the configured relay; nothing is connected yet. config and
  * stop outlive them. NULL with CONFIG for settings that cannot be. */
 weir_relays *weir_relays_new(const weir_config *config, weir_stop *stop, weir_error *error);

@@ -25,6 +25,12 @@ struct weir_relays {
     bool once;
 };
 
+bool weir_relays_check(const weir_config *config, weir_error *error)
+{
+    weir_shape ignored;
+    return weir_shape_read(config, &ignored, error);
+}
+
 weir_relays *weir_relays_new(const weir_config *config, weir_stop *stop, weir_error *error)
 {
     weir_relays *relays = weir_calloc(1, sizeof *relays);

@@ -211,5 +211,6 @@ def test_a_header_must_stand_for_something(shop):
     ]:  # fmt: skip
         shop.settings["relay"] = {"headers": headers}
         shop.configure()
-        refused = shop.weir("relay", "--once", check=False)
-        assert refused.code == 2 and said in refused.stderr, refused.stderr
+        for command in (("relay", "--once"), ("config", "check")):
+            refused = shop.weir(*command, check=False)
+            assert refused.code == 2 and said in refused.stderr, refused.stderr

@@ -246,3 +246,12 @@ def test_each_right_that_is_missing_is_named(guarded):
     permit(shop, AclOperation.READ)
     wait_until(lambda: shop.weir("relay", "--once", check=False).code == 0, 60, "it may read")
     assert compare_topics(stored_events(shop), shop.consume(), shop.topics()) == ([], [])
+
+
+@pytest.mark.once
+def test_a_kafka_that_is_away_has_its_exit_code(shop):
+    shop.weir("migrate")
+    nowhere = f"kafka.brokers=127.0.0.1:{free_port()}"
+    for command in (("create", "thing"), ("reconcile",)):
+        result = shop.weir("topic", *command, "--set", nowhere, check=False)
+        assert result.code == 4 and result.stdout == "" and nowhere.replace("=", " is ") in result.stderr
