@@ -469,7 +469,8 @@ static void test_a_lost_session_is_survived(void **state)
     for (int i = 0; i < 20; i++) {
         produce_many(topic, 2, 50);
         execute(topic, "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
-                       " WHERE application_name = 'weir scribe'");
+                       " WHERE application_name = 'weir scribe'"
+                       " AND datname = current_database()");
         usleep(100000);
     }
     wait_for(topic, "SELECT count(*) FROM public.seen", "1000");
