@@ -53,8 +53,7 @@ void weir_relay_on_delivery(void *context, uint64_t sequence, int64_t offset, in
 static void settle_flight(weir_relay *relay, const weir_flight *flight, int64_t now_us)
 {
     weir_part *part = &relay->topics.parts[flight->partition];
-    weir_metric_observe(relay->meters.ack_seconds,
-                        (double)(now_us - flight->recorded_at_us) / 1e6);
+    weir_metric_observe(relay->meters.ack_seconds, (double)(now_us - flight->recorded_at_us) / 1e6);
     if (flight->offset < 0) /* Kafka had it already and does not say where */
         return;
     part->position = flight->position;

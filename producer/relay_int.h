@@ -66,7 +66,7 @@ typedef struct weir_relay {
     bool once, exactly_once;
     size_t in_flight_events, in_flight_bytes,
         transaction_events; /* this shard's share of what the settings allow */
-    int64_t takeover_us; /* a holder that is silent for longer is replaced */
+    int64_t takeover_us;    /* a holder that is silent for longer is replaced */
     weir_relay_state state;
     weir_relay_meters meters;
     weir_relay_shown shown;
@@ -112,7 +112,7 @@ typedef struct weir_relay {
     int64_t unsaved_events;
     bool parts_changed;
     int64_t stopping_us, last_ack_us;
-    int64_t served_us; /* when acknowledgements were last taken: before what they came at */
+    int64_t served_us;   /* when acknowledgements were last taken: before what they came at */
     int64_t lag_us;      /* monotonic time of the last measurement of lag; 0: none yet */
     bool held_back_said; /* that an open transaction holds us back */
 } weir_relay;

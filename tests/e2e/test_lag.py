@@ -99,23 +99,26 @@ def lag(shop, what="events"):
 
 @pytest.mark.once
 def test_the_metrics_say_which_stage_it_is(shop):
-    """Messages that linger stand for a broker that is slow to acknowledge: one a partition is sent,
-    the rest waits in the relay; what an open transaction holds back is behind both."""
-    shop.configure(kafka={"partitions": 1, "properties": {"linger.ms": "600000"}})
+    """A broker that hangs, with one message in flight: the rest waits in the relay; what an open
+    transaction holds back is behind both."""
+    shop.configure(kafka={"partitions": 1}, relay={"in_flight_events": 1})
     shop.weir("migrate")
     serving = shop.start("serve")
-    things(shop, 4)
-    open_one = shop.connect(autocommit=False)
-    open_one.execute(APPEND)
-    things(shop, 5)
-    wait_until(lambda: lag(shop) == [5, 3, 1], 60, "the metrics know")
-    assert all(seconds > 0 for seconds in lag(shop, "seconds"))
-    shown = samples(shop)
-    assert shown['weir_relay_horizon_holder_age_seconds{relay="main",shard="0"}'] > 0
-    assert shown['weir_relay_lag_last_success_timestamp_seconds{relay="main",shard="0"}'] > 0
-    wait_until(lambda: stages(status(shop)[0]["relays"][0]) == [5, 3, 1], 30, "the command, too")
-    open_one.rollback()
-    wait_until(lambda: lag(shop) == [0, 8, 1], 60, "nothing is held back any more")
-    age = 'weir_relay_horizon_holder_age_seconds{relay="main",shard="0"}'
-    wait_until(lambda: samples(shop)[age] == 0, 60, "nor by anybody")
+    things(shop, 1)
+    wait_until(lambda: shop.value("SELECT position FROM weir.relays") == 1, 30, "the first is acknowledged")
+    with shop.services.kafka_paused():
+        things(shop, 4)
+        open_one = shop.connect(autocommit=False)
+        open_one.execute(APPEND)
+        things(shop, 5)
+        wait_until(lambda: lag(shop) == [5, 3, 1], 60, "the metrics know")
+        assert all(seconds > 0 for seconds in lag(shop, "seconds"))
+        shown = samples(shop)
+        assert shown['weir_relay_horizon_holder_age_seconds{relay="main",shard="0"}'] > 0
+        assert shown['weir_relay_lag_last_success_timestamp_seconds{relay="main",shard="0"}'] > 0
+        wait_until(lambda: stages(status(shop)[0]["relays"][0]) == [5, 3, 1], 30, "the command, too")
+        open_one.rollback()
+        wait_until(lambda: lag(shop) == [0, 8, 1], 60, "nothing is held back any more")
+        age = 'weir_relay_horizon_holder_age_seconds{relay="main",shard="0"}'
+        wait_until(lambda: samples(shop)[age] == 0, 60, "nor by anybody")
     serving.kill()
