@@ -94,10 +94,8 @@ static void explain_rights(const weir_session *session, weir_error *error)
 void weir_session_explain_config(const weir_config *config, weir_error *error)
 {
     bool unreachable = error->fate == WEIR_FATE_RETRY && !error->sqlstate[0] && !error->kafka_code;
-    if (unreachable && !weir_config_file(config) && !*weir_config_text(config, "store.conninfo")) {
+    if (unreachable && !weir_config_file(config) && !*weir_config_text(config, "store.conninfo"))
         add(error, "no weir.yaml here and store.conninfo is not set (--config, $WEIR_CONFIG)");
-        error->code = WEIR_INVALID;
-    }
     if (error->kafka_code && error->code == WEIR_TIMEOUT) {
         char brokers[300];
         snprintf(brokers, sizeof brokers, "kafka.brokers is %s",

@@ -217,16 +217,19 @@ static rd_kafka_resp_err_t ask_offset(rd_kafka_t *client, const char *topic, int
         code = list->elems[0].err;
     *offset = list->elems[0].offset;
     rd_kafka_topic_partition_list_destroy(list);
-    return code;
+    return code == RD_KAFKA_RESP_ERR_NO_ERROR && *offset < 0 ? RD_KAFKA_RESP_ERR__BAD_MSG : code;
 }
 
 rd_kafka_resp_err_t weir_kafka_ends(rd_kafka_t *client, const char *topic, int32_t partition,
                                     int64_t *low, int64_t *high, int timeout_ms)
 {
+    int64_t deadline_us = weir_clock_monotonic_us() + (int64_t)timeout_ms * 1000;
     rd_kafka_resp_err_t code =
         ask_offset(client, topic, partition, RD_KAFKA_OFFSET_BEGINNING, low, timeout_ms);
+    int64_t left_ms = (deadline_us - weir_clock_monotonic_us()) / 1000;
     return code ? code
-                : ask_offset(client, topic, partition, RD_KAFKA_OFFSET_END, high, timeout_ms);
+                : ask_offset(client, topic, partition, RD_KAFKA_OFFSET_END, high,
+                             left_ms > 0 ? (int)left_ms : 1);
 }
 
 bool weir_kafka_check(const weir_config *config, weir_error *error)

@@ -22,7 +22,7 @@ bool weir_kafka_fail(weir_error *error, rd_kafka_resp_err_t code, const char *fo
     WEIR_PRINTF(3, 4);
 
 /* weir_kafka_ends asks for a partition's first offset and its end, as the client's isolation.level
- * has it, each within timeout_ms: rd_kafka_query_watermark_offsets of librdkafka 2.0 waits for ever
+ * has it, both within timeout_ms: rd_kafka_query_watermark_offsets of librdkafka 2.0 waits for ever
  * for a leader that hangs. */
 WEIR_MUST_USE rd_kafka_resp_err_t weir_kafka_ends(rd_kafka_t *client, const char *topic,
                                                   int32_t partition, int64_t *low, int64_t *high,

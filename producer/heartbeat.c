@@ -58,7 +58,8 @@ static int64_t silent_us(const weir_relay *relay)
 
 bool weir_relay_late(const weir_relay *relay)
 {
-    return silent_us(relay) > relay->takeover_us / 2;
+    bool goes_on = relay->read_events > 0;
+    return silent_us(relay) > (goes_on ? relay->takeover_us / 2 : relay->takeover_us);
 }
 
 bool weir_relay_leads(weir_relay *relay, weir_error *error)

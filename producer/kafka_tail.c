@@ -10,7 +10,7 @@
 #include "producer/kafka_int.h"
 #include "producer/tail_reader_int.h"
 
-#define ANSWER_MS 2500 /* shorter than a heartbeat may be late */
+#define ANSWER_MS 2500 /* at most, and half of the time after which a silent relay is replaced */
 #define LOOK_US 3000000
 #define SLICE_MS 100
 #define SILENCE_US 10000000
@@ -23,6 +23,7 @@ struct weir_tail_reader {
     weir_beat_fn *beat; /* NULL: none */
     void *context;      /* of beat */
     const struct rd_kafka_metadata *metadata;
+    int answer_ms; /* how long an answer is waited for */
 };
 
 weir_tail_reader *weir_tail_reader_open(const weir_config *config, weir_stop *stop,
@@ -57,6 +58,8 @@ weir_tail_reader *weir_tail_reader_open(const weir_config *config, weir_stop *st
     weir_tail_reader *reader = weir_calloc(1, sizeof *reader);
     reader->client = client;
     reader->stop = stop;
+    int64_t half_ms = weir_config_integer(config, "relay.takeover_ms") / 2;
+    reader->answer_ms = half_ms < ANSWER_MS ? (int)half_ms : ANSWER_MS;
     return reader;
 }
 
@@ -115,7 +118,8 @@ static rd_kafka_resp_err_t ask_for(weir_tail_reader *reader, const char *name)
     rd_kafka_topic_t *topic = rd_kafka_topic_new(reader->client, name, NULL);
     if (!topic)
         return rd_kafka_last_error();
-    rd_kafka_resp_err_t code = rd_kafka_metadata(reader->client, 0, topic, &metadata, ANSWER_MS);
+    rd_kafka_resp_err_t code =
+        rd_kafka_metadata(reader->client, 0, topic, &metadata, reader->answer_ms);
     if (code == RD_KAFKA_RESP_ERR_NO_ERROR) {
         code = metadata->topic_cnt == 1 ? metadata->topics[0].err : RD_KAFKA_RESP_ERR__FAIL;
         rd_kafka_metadata_destroy(metadata);
@@ -153,7 +157,7 @@ static bool look_at_ends(weir_tail_reader *reader, weir_tail *tails, size_t coun
             return false;
         rd_kafka_resp_err_t code =
             weir_kafka_ends(reader->client, tails[i].topic, tails[i].partition, &tails[i].low,
-                            &tails[i].high, ANSWER_MS);
+                            &tails[i].high, reader->answer_ms);
         if (code != RD_KAFKA_RESP_ERR_NO_ERROR)
             return weir_kafka_refuse_topic(code, "asking for the ends of", tails[i].topic, error);
         *moved = *moved || tails[i].high != before;

@@ -156,7 +156,8 @@ WEIR_MUST_USE bool weir_relay_beat(weir_relay *relay, weir_error *error);
 /* weir_relay_keep_beating is weir_relay_beat for what waits for Kafka; false: stop waiting. */
 weir_beat_fn weir_relay_keep_beating;
 
-/* weir_relay_late: half of the time has passed after which somebody else leads. */
+/* weir_relay_late: the read in hand had better end for a heartbeat, half of the time having passed
+ * after which somebody else leads; for its first event, all of it. */
 bool weir_relay_late(const weir_relay *relay);
 
 /* weir_relay_leads asks whether it still leads if it may not, before anything more is handed over;

@@ -87,6 +87,7 @@ static void take_bounds(weir_verify *verify, const weir_result *rows)
         weir_verify_part *part = &verify->parts[partition];
         int64_t cursor = weir_result_integer(rows, row, 0);
         int64_t recorded = weir_result_integer(rows, row, 2);
+        part->written = part->written || recorded > 0;
         recorded = recorded > cursor ? recorded : cursor;
         part->bound = recorded > part->bound ? recorded : part->bound;
         part->recorded = true;
@@ -101,7 +102,7 @@ static bool is_replaced(const weir_verify *verify, int real)
 {
     bool written = false, left = false;
     for (int i = 0; i < verify->count; i++) {
-        written = written || (verify->parts[i].recorded && verify->parts[i].bound > 0);
+        written = written || verify->parts[i].written;
         left = left || verify->parts[i].end > 0;
     }
     return written && (real < verify->partitions || !left);

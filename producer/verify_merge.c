@@ -102,15 +102,26 @@ static void pass_end(weir_verify *verify, weir_verify_part *part)
     }
 }
 
+/* previous_of is the event that the head should name as the one before it: of the store, or one
+ * that the store lost and that is accepted. Of such a one retention may have left the name alone.
+ */
+static int64_t previous_of(const weir_verify *verify, const weir_verify_part *part,
+                           const weir_expected *event)
+{
+    int64_t accepted = part->accepted;
+    if (part->low > 0 && !part->begun && part->claim.previous <= verify->accepted)
+        accepted = part->claim.previous;
+    return accepted > event->previous && accepted < event->event.position ? accepted
+                                                                          : event->previous;
+}
+
 /* meet holds the head against the event at its position. That it is another event altogether is
  * seen when more than the id differs: then the event is still to come. */
 static bool meet(weir_verify *verify, int32_t partition, weir_expected *event, weir_error *error)
 {
     weir_verify_part *part = &verify->parts[partition];
-    bool follows = part->accepted > event->previous && part->accepted < event->event.position;
-    int64_t previous = follows ? part->accepted : event->previous;
-    weir_expectation expected = {&event->event, weir_store_id(verify->store), previous,
-                                 &verify->extras};
+    weir_expectation expected = {&event->event, weir_store_id(verify->store),
+                                 previous_of(verify, part, event), &verify->extras};
     weir_verdict verdict;
     if (!weir_verify_judge(verify, partition, &expected, part->head, "", &verdict, error))
         return false;

@@ -75,7 +75,7 @@ static bool drain(repair *at, weir_error *error)
 {
     bool ok = true;
     while (ok && at->acknowledged < at->sent) {
-        weir_sink_poll(at->sink, POLL_MS);
+        weir_sink_hurry(at->sink, POLL_MS);
         ok = check(at, error);
     }
     return ok;

@@ -119,7 +119,7 @@ class Planted:
         name = self.spare.pop()
         self._produce(name, records)
         self.point_at(name)
-        self._record(records)
+        self.record(records)
         return name
 
     def _produce(self, topic, records):
@@ -130,7 +130,7 @@ class Planted:
                                   on_delivery=lambda error, _: failures.append(error) if error else None)
         assert self.producer.flush(60) == 0 and failures == []
 
-    def _record(self, records):
+    def record(self, records):
         """What the relay would have recorded of these: its last event's position, and the offset behind."""
         for partition in range(self.partitions):
             there = [r for r in records if r.partition == partition]

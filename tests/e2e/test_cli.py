@@ -54,7 +54,7 @@ def test_the_configuration_in_use_is_named(shop):
 
     assert "no file" in weir("config", "check").stdout
     lost = weir("read")
-    assert lost.returncode == 2 and "no weir.yaml here and store.conninfo is not set" in lost.stderr
+    assert lost.returncode == 1 and "no weir.yaml here and store.conninfo is not set" in lost.stderr
 
 
 def test_what_the_store_refuses_has_its_exit_code(shop):

@@ -42,6 +42,7 @@ def test_a_repair_restores_what_it_can_and_says_the_rest(relayed):
 def test_a_topic_that_was_made_anew_is_not_filled_behind_a_persons_back(relayed):
     planted = Planted(relayed, "thing")
     topic = planted.write([])
+    planted.record(planted.original)
     done = relayed.weir("verify", "topics", "--type", "thing", "--repair", "--execute", check=False)
     assert done.code == 1 and "weir topic reconcile" in done.stderr and "0 of" in done.stderr
     assert [m for m in relayed.consume() if m.topic == topic] == []
