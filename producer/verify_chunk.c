@@ -7,6 +7,7 @@
 
 #define CHUNK_BYTES ((size_t)4 << 20) /* and one event more */
 #define HORIZON_MS 50
+#define HORIZON_SAID_MS 10000
 
 static const char *copy(weir_verify *verify, const char *text, size_t length)
 {
@@ -67,11 +68,23 @@ static bool on_event(void *context, const weir_event *event, weir_error *error)
     return true;
 }
 
+/* wait_for_horizon: an appender holds it back again, which shows in `weir relay status`. */
+static void wait_for_horizon(weir_verify *verify)
+{
+    weir_stop_wait(verify->stop, HORIZON_MS);
+    verify->waited_ms += HORIZON_MS;
+    if (verify->waited_ms == HORIZON_SAID_MS)
+        WEIR_WARN("verify", verify->type,
+                  "waiting for an open transaction that appended: `weir relay status` shows it");
+}
+
 bool weir_verify_chunk(weir_verify *verify, weir_error *error)
 {
     weir_error ended;
-    weir_read next = {
-        .aggregate_type = verify->type, .after = verify->chunk_end, .limit = verify->chunk_most};
+    weir_read next = {.aggregate_type = verify->type,
+                      .after = verify->chunk_end,
+                      .limit = verify->chunk_most,
+                      .bulk = true};
     weir_arena_reset(verify->arena);
     for (int i = 0; i < verify->count; i++)
         verify->parts[i].first = verify->parts[i].last = NULL;
@@ -83,8 +96,8 @@ bool weir_verify_chunk(weir_verify *verify, weir_error *error)
         return false;
     }
     bool came_to_horizon = all && verify->chunk_events < verify->chunk_most;
-    if (came_to_horizon && next.horizon < verify->horizon) /* an appender holds it back again */
-        weir_stop_wait(verify->stop, HORIZON_MS);
+    if (came_to_horizon && next.horizon < verify->horizon)
+        wait_for_horizon(verify);
     else
         verify->last_chunk = verify->last_chunk || came_to_horizon;
     if (verify->last_chunk)

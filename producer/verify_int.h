@@ -19,6 +19,7 @@ typedef struct weir_verify_part {
     int64_t low, end;            /* offsets at the start */
     int64_t bound;               /* relays say that everything up to this position is in Kafka */
     bool recorded;               /* in weir.relay_partitions */
+    bool written;                /* that says that there were records */
     int64_t latest;              /* position of its last event in the chunks so far */
     weir_expected *first, *last; /* of the chunk: not met yet */
     int64_t passed;              /* everything up to here was met or given up */
@@ -59,6 +60,7 @@ typedef struct weir_verify {
     weir_verify_part *parts;
     weir_verify_counts counts;
     int64_t horizon;
+    int64_t waited_ms; /* for it */
     size_t hole_room;
     int64_t total; /* records, for progress */
     int64_t shown_us;

@@ -24,11 +24,11 @@ size_t weir_result_length(const weir_result *result, int row, int column)
     return (size_t)PQgetlength(pg(result), row, column);
 }
 
-static int64_t from_big_endian(const char *bytes, size_t length)
+int64_t weir_cell_integer(const weir_cell *cell)
 {
-    uint64_t value = (unsigned char)bytes[0] & 0x80 ? ~(uint64_t)0 : 0;
-    for (size_t i = 0; i < length; i++)
-        value = value << 8 | (unsigned char)bytes[i];
+    uint64_t value = (unsigned char)cell->value[0] & 0x80 ? ~(uint64_t)0 : 0;
+    for (size_t i = 0; i < cell->length; i++)
+        value = value << 8 | (unsigned char)cell->value[i];
     return (int64_t)value;
 }
 
@@ -38,7 +38,7 @@ int64_t weir_result_integer(const weir_result *result, int row, int column)
     if (!value)
         return 0;
     if (PQfformat(pg(result), column) == 1)
-        return from_big_endian(value, weir_result_length(result, row, column));
+        return weir_cell_integer(&(weir_cell){value, weir_result_length(result, row, column)});
     return strtoll(value, NULL, 10);
 }
 

@@ -179,6 +179,20 @@ static void metadata_values_are_read_as_texts(void **state)
     assert_reads(c, "user/u1@7", .correlation_id = "true");
 }
 
+static void names_are_only_names(void **state)
+{
+    contract *c = *state;
+    static const char *const names[] = {"it's", "$1", "a\\'b", "';--", "%s"};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        given(c, "user", names[i], json_event(names[i], "\"'$2\""));
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        char expected[32];
+        snprintf(expected, sizeof expected, "user/%s@1", names[i]);
+        assert_reads(c, expected, .event_type = names[i]);
+        assert_reads(c, expected, .event_type = names[i], .backwards = true);
+    }
+}
+
 static void as_of_a_time(void **state)
 {
     contract *c = *state;
@@ -242,10 +256,11 @@ static void a_reader_that_has_enough_ends_with_its_own_error(void **state)
     given_a_shop(c);
     static const weir_read reads[] = {
         {0}, {.backwards = true}, {.aggregate_type = "user"}, {.user_id = "a5"}, {.limit = 9}};
-    for (size_t i = 0; i < sizeof reads / sizeof *reads; i++) {
+    for (size_t i = 0; i < 2 * (sizeof reads / sizeof *reads); i++) {
         weir_error error = {0};
         struct seen seen = {.stop_after = 2};
-        weir_read what = reads[i];
+        weir_read what = reads[i / 2];
+        what.bulk = i % 2;
         assert_false(weir_store_read(c->store, &what, see, &seen, &error));
         assert_string_equal(error.message, "seen enough");
         assert_int_equal(error.fate, WEIR_FATE_CONFIG);
@@ -365,6 +380,7 @@ int main(void)
         CONTRACT(all_events_by_position),
         CONTRACT(every_selector_in_both_directions_page_by_page),
         CONTRACT(metadata_values_are_read_as_texts),
+        CONTRACT(names_are_only_names),
         CONTRACT(as_of_a_time),
         CONTRACT(selectors_exclude_each_other),
         CONTRACT(the_horizon_covers_what_was_read),
