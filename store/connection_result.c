@@ -1,4 +1,5 @@
 /* Results: a weir_result is a PGresult that only this module may see as one. */
+#include <endian.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -26,10 +27,13 @@ size_t weir_result_length(const weir_result *result, int row, int column)
 
 int64_t weir_cell_integer(const weir_cell *cell)
 {
-    uint64_t value = (unsigned char)cell->value[0] & 0x80 ? ~(uint64_t)0 : 0;
-    for (size_t i = 0; i < cell->length; i++)
-        value = value << 8 | (unsigned char)cell->value[i];
-    return (int64_t)value;
+    uint64_t value = 0;
+    size_t length = cell->length < sizeof value ? cell->length : sizeof value;
+    size_t unused = 8 * (sizeof value - length);
+    if (length == 0)
+        return 0;
+    memcpy(&value, cell->value, length);
+    return (int64_t)be64toh(value) >> unused;
 }
 
 int64_t weir_result_integer(const weir_result *result, int row, int column)
