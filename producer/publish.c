@@ -10,7 +10,6 @@
 #include "producer/relay_int.h"
 
 #define SERVE_EVERY 128 /* events */
-#define BULK 200
 #define ROOM_MS 5
 #define PACE_MS 10
 #define SHORTEST_REST_MS 1
@@ -185,10 +184,8 @@ static int64_t paced(weir_relay *relay)
 
 static bool read_some(weir_relay *relay, int64_t limit, weir_error *error)
 {
-    weir_read next = {.after = relay->read_position,
-                      .limit = limit,
-                      .horizon = relay->read_through,
-                      .bulk = !relay->caught_up && limit >= BULK};
+    weir_read next = {
+        .after = relay->read_position, .limit = limit, .horizon = relay->read_through};
     relay->read_events = 0;
     relay->paused = false;
     relay->caught_up = false;

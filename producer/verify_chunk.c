@@ -81,10 +81,8 @@ static void wait_for_horizon(weir_verify *verify)
 bool weir_verify_chunk(weir_verify *verify, weir_error *error)
 {
     weir_error ended;
-    weir_read next = {.aggregate_type = verify->type,
-                      .after = verify->chunk_end,
-                      .limit = verify->chunk_most,
-                      .bulk = true};
+    weir_read next = {
+        .aggregate_type = verify->type, .after = verify->chunk_end, .limit = verify->chunk_most};
     weir_arena_reset(verify->arena);
     for (int i = 0; i < verify->count; i++)
         verify->parts[i].first = verify->parts[i].last = NULL;

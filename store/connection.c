@@ -202,7 +202,7 @@ static bool give_up(weir_connection *connection, weir_error *error)
                      "a statement was cancelled, since a stop was requested");
 }
 
-bool weir_connection_wait_once(weir_connection *connection, bool writing, weir_error *error)
+static bool wait_once(weir_connection *connection, bool writing, weir_error *error)
 {
     weir_stop *stop = connection->stop;
     struct pollfd fds[2] = {{PQsocket(connection->pg), POLLIN, 0}, {-1, POLLIN, 0}};
@@ -233,7 +233,7 @@ bool weir_connection_wait(weir_connection *connection, weir_error *error)
             return weir_connection_fail(connection, NULL, error);
         if (!PQisBusy(connection->pg))
             return true;
-        if (!weir_connection_wait_once(connection, unsent > 0, error))
+        if (!wait_once(connection, unsent > 0, error))
             return false;
     }
 }

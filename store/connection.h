@@ -104,31 +104,6 @@ WEIR_MUST_USE bool weir_connection_stream(weir_connection *connection, const cha
                                           const weir_param *params, int count, weir_row_fn *row,
                                           void *context, weir_error *error);
 
-/* One value of a row, in binary format and with a zero byte behind it; NULL: SQL NULL. */
-typedef struct weir_cell {
-    const char *value;
-    size_t length;
-} weir_cell;
-
-/* weir_cell_integer reads an integer or a timestamp, which must not be null. */
-int64_t weir_cell_integer(const weir_cell *cell);
-
-#define WEIR_COLUMNS_MOST 16
-
-/* Who takes rows: as weir_row_fn. The cells are valid during the call only. */
-typedef struct weir_rows {
-    int columns; /* at most WEIR_COLUMNS_MOST */
-    bool (*fn)(void *context, const weir_cell *cells, weir_error *error);
-    void *context;
-} weir_rows;
-
-/* weir_connection_copy is weir_connection_stream for hundreds of rows and more, at half the price a
- * row: the statement of store/sql is planned anew with the parameters, which must be texts, in it.
- */
-WEIR_MUST_USE bool weir_connection_copy(weir_connection *connection, const char *statement,
-                                        const weir_param *params, int count, const weir_rows *to,
-                                        weir_error *error);
-
 /* Results. Rows and columns count from 0. A value is NUL-terminated; NULL for SQL NULL. */
 int weir_result_rows(const weir_result *result);
 const char *weir_result_value(const weir_result *result, int row, int column);

@@ -22,15 +22,6 @@ struct weir_connection {
  * blocking. */
 WEIR_MUST_USE bool weir_connection_wait(weir_connection *connection, weir_error *error);
 
-/* weir_connection_wait_once waits until something came, or with writing until something can be
- * sent. */
-WEIR_MUST_USE bool weir_connection_wait_once(weir_connection *connection, bool writing,
-                                             weir_error *error);
-
-/* weir_connection_cancel ends rows that nobody wants any more; what still comes is to be dropped.
- */
-void weir_connection_cancel(weir_connection *connection);
-
 /* weir_connection_next waits for and returns the next result; NULL with *ok at the end of one
  * command's results, NULL without when the connection is gone (error filled). */
 PGresult *weir_connection_next(weir_connection *connection, bool *ok, weir_error *error);

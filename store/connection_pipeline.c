@@ -95,7 +95,8 @@ bool weir_connection_pipeline_results(weir_connection *connection, const weir_ca
     return ok;
 }
 
-void weir_connection_cancel(weir_connection *connection)
+/* Ends a stream that its reader does not want any more; what still comes is dropped. */
+static void cancel(weir_connection *connection)
 {
     char text[256];
     PGcancel *request = PQgetCancel(connection->pg);
@@ -122,7 +123,7 @@ bool weir_connection_stream(weir_connection *connection, const char *statement,
         if (wanted && status == PGRES_SINGLE_TUPLE) {
             wanted = row(context, (const weir_result *)result, error);
             if (!wanted)
-                weir_connection_cancel(connection);
+                cancel(connection);
         } else if (wanted && status != PGRES_TUPLES_OK) {
             wanted = weir_connection_fail(connection, result, error);
         }

@@ -1,5 +1,4 @@
 /* Results: a weir_result is a PGresult that only this module may see as one. */
-#include <endian.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -25,15 +24,12 @@ size_t weir_result_length(const weir_result *result, int row, int column)
     return (size_t)PQgetlength(pg(result), row, column);
 }
 
-int64_t weir_cell_integer(const weir_cell *cell)
+static int64_t from_big_endian(const char *bytes, size_t length)
 {
-    uint64_t value = 0;
-    size_t length = cell->length < sizeof value ? cell->length : sizeof value;
-    size_t unused = 8 * (sizeof value - length);
-    if (length == 0)
-        return 0;
-    memcpy(&value, cell->value, length);
-    return (int64_t)be64toh(value) >> unused;
+    uint64_t value = (unsigned char)bytes[0] & 0x80 ? ~(uint64_t)0 : 0;
+    for (size_t i = 0; i < length; i++)
+        value = value << 8 | (unsigned char)bytes[i];
+    return (int64_t)value;
 }
 
 int64_t weir_result_integer(const weir_result *result, int row, int column)
@@ -42,7 +38,7 @@ int64_t weir_result_integer(const weir_result *result, int row, int column)
     if (!value)
         return 0;
     if (PQfformat(pg(result), column) == 1)
-        return weir_cell_integer(&(weir_cell){value, weir_result_length(result, row, column)});
+        return from_big_endian(value, weir_result_length(result, row, column));
     return strtoll(value, NULL, 10);
 }
 

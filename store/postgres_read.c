@@ -2,9 +2,9 @@
  *
  * All reads share one column order (see store/sql/read_*.sql), binary, streamed row by row, so that
  * memory is bounded by one event; many events page by page, so that a slow receiver holds no old
- * snapshot for the length of its read, and by COPY once it shows that there are many. The fence:
- * first the horizon, then, in a later statement with a later snapshot, the events at or below it;
- * and nothing is handed out before the WAL that carries its commit is flushed. */
+ * snapshot for the length of its read. The fence: first the horizon, then, in a later statement
+ * with a later snapshot, the events at or below it; and nothing is handed out before the WAL that
+ * carries its commit is flushed. */
 #include <stdio.h>
 #include <string.h>
 
@@ -27,7 +27,6 @@ enum column {
     METADATA,
     TIME,
     RECORDED_AT,
-    COLUMNS
 };
 
 struct reader {
@@ -38,46 +37,38 @@ struct reader {
 };
 
 /* jsonb's binary form is a version byte and then the text. */
-static const char *json(const weir_cell *cell, size_t *length)
+static const char *json_of(const weir_result *row, int column, size_t *length)
 {
-    *length = cell->length - 1;
-    return cell->value + 1;
-}
-
-static bool on_cells(void *context, const weir_cell *cells, weir_error *error)
-{
-    struct reader *reader = context;
-    weir_event event = {
-        .position = weir_cell_integer(&cells[POSITION]),
-        .aggregate_type = cells[AGGREGATE_TYPE].value,
-        .aggregate_id = cells[AGGREGATE_ID].value,
-        .version = weir_cell_integer(&cells[VERSION]),
-        .type = cells[EVENT_TYPE].value,
-        .schema_version = (int32_t)weir_cell_integer(&cells[SCHEMA_VERSION]),
-        .content_type = cells[CONTENT_TYPE].value,
-        .time_us = weir_cell_integer(&cells[TIME]) + WEIR_PG_EPOCH_US,
-        .recorded_at_us = weir_cell_integer(&cells[RECORDED_AT]) + WEIR_PG_EPOCH_US,
-    };
-    memcpy(event.id.bytes, cells[EVENT_ID].value, sizeof event.id.bytes);
-    event.metadata = json(&cells[METADATA], &event.metadata_length);
-    event.binary = cells[DATA].value == NULL;
-    if (event.binary) {
-        event.data = cells[DATA_BINARY].value;
-        event.data_length = cells[DATA_BINARY].length;
-    } else {
-        event.data = json(&cells[DATA], &event.data_length);
-    }
-    reader->position = event.position;
-    reader->count++;
-    return reader->fn(reader->context, &event, error);
+    *length = weir_result_length(row, 0, column) - 1;
+    return weir_result_value(row, 0, column) + 1;
 }
 
 static bool on_row(void *context, const weir_result *row, weir_error *error)
 {
-    weir_cell cells[COLUMNS];
-    for (int i = 0; i < COLUMNS; i++)
-        cells[i] = (weir_cell){weir_result_value(row, 0, i), weir_result_length(row, 0, i)};
-    return on_cells(context, cells, error);
+    struct reader *reader = context;
+    weir_event event = {
+        .position = weir_result_integer(row, 0, POSITION),
+        .aggregate_type = weir_result_value(row, 0, AGGREGATE_TYPE),
+        .aggregate_id = weir_result_value(row, 0, AGGREGATE_ID),
+        .version = weir_result_integer(row, 0, VERSION),
+        .type = weir_result_value(row, 0, EVENT_TYPE),
+        .schema_version = (int32_t)weir_result_integer(row, 0, SCHEMA_VERSION),
+        .content_type = weir_result_value(row, 0, CONTENT_TYPE),
+        .time_us = weir_result_integer(row, 0, TIME) + WEIR_PG_EPOCH_US,
+        .recorded_at_us = weir_result_integer(row, 0, RECORDED_AT) + WEIR_PG_EPOCH_US,
+    };
+    memcpy(event.id.bytes, weir_result_value(row, 0, EVENT_ID), sizeof event.id.bytes);
+    event.metadata = json_of(row, METADATA, &event.metadata_length);
+    event.binary = weir_result_value(row, 0, DATA) == NULL;
+    if (event.binary) {
+        event.data = weir_result_value(row, 0, DATA_BINARY);
+        event.data_length = weir_result_length(row, 0, DATA_BINARY);
+    } else {
+        event.data = json_of(row, DATA, &event.data_length);
+    }
+    reader->position = event.position;
+    reader->count++;
+    return reader->fn(reader->context, &event, error);
 }
 
 /* How a read finds its events: by which statement, and by which value. */
@@ -177,9 +168,9 @@ static bool find_horizon(weir_store *store, weir_read *what, weir_error *error)
            flush(store, wal, error);
 }
 
-/* read_page reads the next events below or above from, at most so many; bulk: by COPY. */
+/* read_page reads the next events below or above *from, at most so many. */
 static bool read_page(weir_store *store, const weir_read *what, int64_t from, int64_t events,
-                      bool bulk, struct reader *reader, weir_error *error)
+                      struct reader *reader, weir_error *error)
 {
     char start[24], end[24], most[24], time[WEIR_TIME_TEXT];
     path by = path_of(what);
@@ -187,13 +178,8 @@ static bool read_page(weir_store *store, const weir_read *what, int64_t from, in
                            weir_param_integer(what->horizon, end), as_of(what, time),
                            limit(events, most)};
     int skip = by.value ? 0 : 1;
-    const char *statement = what->backwards ? by.backwards : by.forwards;
-    weir_rows rows = {COLUMNS, on_cells, reader};
-    if (bulk)
-        return weir_connection_copy(store->connection, statement, params + skip, 5 - skip, &rows,
-                                    error);
-    return weir_connection_stream(store->connection, statement, params + skip, 5 - skip, on_row,
-                                  reader, error);
+    return weir_connection_stream(store->connection, what->backwards ? by.backwards : by.forwards,
+                                  params + skip, 5 - skip, on_row, reader, error);
 }
 
 bool weir_postgres_read(weir_store *store, weir_read *what, weir_event_fn *fn, void *context,
@@ -205,14 +191,12 @@ bool weir_postgres_read(weir_store *store, weir_read *what, weir_event_fn *fn, v
     if (!find_horizon(store, what, error))
         return false;
     int64_t left = what->limit > 0 ? what->limit : INT64_MAX;
-    bool bulk = what->bulk;
     reader.position = what->backwards && what->after == 0 ? INT64_MAX : what->after;
     while (left > 0 && (what->backwards || reader.position < what->horizon)) {
         int64_t page = left < PAGE ? left : PAGE;
         reader.count = 0;
-        if (!read_page(store, what, reader.position, page, bulk, &reader, error))
+        if (!read_page(store, what, reader.position, page, &reader, error))
             return false;
-        bulk = true; /* a full page is seldom the last */
         left -= reader.count;
         if (reader.count < page)
             break;

@@ -44,7 +44,6 @@ typedef struct weir_read {
     int64_t as_of_us; /* only what was recorded until then, microseconds since 1970; 0: all */
     int64_t limit;    /* most events; 0: no limit */
     bool backwards;   /* falling */
-    bool bulk;        /* hundreds of events are expected: cheaper for these, dearer for a few */
     int64_t horizon;  /* out, not for a stream: up to where was read, see weir_store_read */
 } weir_read;
 
