@@ -2,6 +2,7 @@
 
 import pytest
 from harness import wait_until
+from proxy import Proxy
 from test_serve import get
 
 APPEND = """SELECT weir.append('thing', 'held', NULL, '[{"type": "t", "data": 1}]')"""
@@ -99,26 +100,32 @@ def lag(shop, what="events"):
 
 @pytest.mark.once
 def test_the_metrics_say_which_stage_it_is(shop):
-    """A broker that hangs, with one message in flight: the rest waits in the relay; what an open
-    transaction holds back is behind both."""
-    shop.configure(kafka={"partitions": 1}, relay={"in_flight_events": 1})
-    shop.weir("migrate")
-    serving = shop.start("serve")
-    things(shop, 1)
-    wait_until(lambda: shop.value("SELECT position FROM weir.relays") == 1, 30, "the first is acknowledged")
-    with shop.services.kafka_paused():
-        things(shop, 4)
-        open_one = shop.connect(autocommit=False)
-        open_one.execute(APPEND)
-        things(shop, 5)
-        wait_until(lambda: lag(shop) == [5, 3, 1], 60, "the metrics know")
-        assert all(seconds > 0 for seconds in lag(shop, "seconds"))
-        shown = samples(shop)
-        assert shown['weir_relay_horizon_holder_age_seconds{relay="main",shard="0"}'] > 0
-        assert shown['weir_relay_lag_last_success_timestamp_seconds{relay="main",shard="0"}'] > 0
-        wait_until(lambda: stages(status(shop)[0]["relays"][0]) == [5, 3, 1], 30, "the command, too")
-        open_one.rollback()
-        wait_until(lambda: lag(shop) == [0, 8, 1], 60, "nothing is held back any more")
-        age = 'weir_relay_horizon_holder_age_seconds{relay="main",shard="0"}'
-        wait_until(lambda: samples(shop)[age] == 0, 60, "nor by anybody")
-    serving.kill()
+    """A broker that does not answer, with one message in flight: the rest waits in the relay; what an
+    open transaction holds back is behind both."""
+    port, behind = (int((shop.services.directory / f"kafka-1.{name}").read_text()) for name in ("proxy", "behind"))
+    with Proxy({port: ("127.0.0.1", behind)}, seed=1) as kafka:
+        shop.configure(kafka={"partitions": 1, "brokers": f"127.0.0.1:{port}"}, relay={"in_flight_events": 1})
+        shop.weir("migrate")
+        serving = shop.start("serve")
+        things(shop, 1)
+        wait_until(lambda: shop.value("SELECT position FROM weir.relays") == 1, 30, "the first is acknowledged")
+        with kafka.unruly("hold"):
+            see_every_stage(shop)
+        serving.kill()
+
+
+def see_every_stage(shop):
+    things(shop, 4)
+    open_one = shop.connect(autocommit=False)
+    open_one.execute(APPEND)
+    things(shop, 5)
+    wait_until(lambda: lag(shop) == [5, 3, 1], 60, "the metrics know")
+    assert all(seconds > 0 for seconds in lag(shop, "seconds"))
+    shown = samples(shop)
+    assert shown['weir_relay_horizon_holder_age_seconds{relay="main",shard="0"}'] > 0
+    assert shown['weir_relay_lag_last_success_timestamp_seconds{relay="main",shard="0"}'] > 0
+    wait_until(lambda: stages(status(shop)[0]["relays"][0]) == [5, 3, 1], 30, "the command, too")
+    open_one.rollback()
+    wait_until(lambda: lag(shop) == [0, 8, 1], 60, "nothing is held back any more")
+    age = 'weir_relay_horizon_holder_age_seconds{relay="main",shard="0"}'
+    wait_until(lambda: samples(shop)[age] == 0, 60, "nor by anybody")
