@@ -11,9 +11,8 @@
 #include <string.h>
 #include <uuid/uuid.h>
 
-#include "base/hex.h"
-
 #include "base/clock.h"
+#include "base/hex.h"
 
 #define LOW_BITS 62
 #define LOW_MASK ((UINT64_C(1) << LOW_BITS) - 1)

@@ -32,7 +32,7 @@ typedef struct weir_case {
 /* weir_case_examine finds out which disaster it is, and explains it. */
 WEIR_MUST_USE bool weir_case_examine(weir_case *this, weir_error *error);
 
-/* weir_case_count_conflicts counts them anew, for a topic that is ahead. */
+/* weir_case_count_conflicts counts them anew, as examining did, for a topic that is ahead. */
 WEIR_MUST_USE bool weir_case_count_conflicts(weir_case *this, weir_error *error);
 
 /* weir_case_free frees what the case owns, not what it borrows. */

@@ -13,8 +13,7 @@
 
 #define RESOLVE                                                                                    \
     "Nothing was published to it. Find out what happened first; `weir topic reconcile` says what " \
-    "there "                                                                                       \
-    "is to choose from"
+    "there is to choose from"
 #define ARRAY_LIMIT (64 << 20)
 
 static weir_result *ask(weir_relay *relay, const char *statement, const weir_param *params,

@@ -138,9 +138,8 @@ static bool accept_ahead(weir_case *this, bool execute, weir_error *error)
                       "it is so far ahead that nothing which both have was found: choose "
                       "--new-generation",
                       error);
-    if (execute && !pass_positions(this, error))
-        return false;
-    if (!weir_case_count_conflicts(this, error))
+    /* What was appended until no event can get such a position any more counts as well. */
+    if (execute && !(pass_positions(this, error) && weir_case_count_conflicts(this, error)))
         return false;
     if (this->conflicts > 0)
         return refuse(this,

@@ -311,23 +311,22 @@ def test_a_projection_that_begins_meanwhile_reads_only_the_new_topic(published):
     counted(published)
 
 
-def test_a_relay_that_runs_through_a_failover_notices(shop):
-    """The promoted server lacks commits, and the relay's row in it has the epoch that the relay knows."""
+def published_up_to(shop, position):
+    wait_until(lambda: shop.value("SELECT position FROM weir.relays") == position, 30, "the relay has caught up")
+
+
+def a_relay_at_ten(shop):
+    """A relay that runs and has published ten events."""
     shop.configure(kafka={"partitions": 3})
     shop.weir("migrate")
     relay = shop.start("relay")
     orders(shop, 10)
-    cursor = "SELECT position FROM weir.relays"
-    wait_until(lambda: shop.value(cursor) == 10, 30, "they are published")
-    standby = f"{shop.database}_standby"
-    with stood_still(shop, relay):
-        maintain(shop, f'CREATE DATABASE "{standby}" TEMPLATE "{shop.database}"')
-    orders(shop, 10)
-    wait_until(lambda: shop.value(cursor) == 20, 30, "these too, by the same leader")
-    with stood_still(shop, relay):
-        maintain(shop, f'DROP DATABASE "{shop.database}" WITH (FORCE)')
-        maintain(shop, f'ALTER DATABASE "{standby}" RENAME TO "{shop.database}"')
-        orders(shop, 15)
+    published_up_to(shop, 10)
+    return relay
+
+
+def notices_and_begins_anew(shop, relay):
+    """It ends by itself, with the reason; a new generation puts it right."""
     assert relay.wait() == 1
     assert "an event of this store that the store does not have" in relay.log
     shop.weir("topic", "reconcile", "--type", "order", "--new-generation", "--execute")
@@ -335,29 +334,35 @@ def test_a_relay_that_runs_through_a_failover_notices(shop):
     whole(shop, 2)
 
 
+def test_a_relay_that_runs_through_a_failover_notices(shop):
+    """The promoted server lacks commits, and the relay's row in it has the epoch that the relay knows."""
+    relay = a_relay_at_ten(shop)
+    standby = f"{shop.database}_standby"
+    with stood_still(shop, relay):
+        maintain(shop, f'CREATE DATABASE "{standby}" TEMPLATE "{shop.database}"')
+    orders(shop, 10)
+    published_up_to(shop, 20)
+    with stood_still(shop, relay):
+        maintain(shop, f'DROP DATABASE "{shop.database}" WITH (FORCE)')
+        maintain(shop, f'ALTER DATABASE "{standby}" RENAME TO "{shop.database}"')
+        orders(shop, 15)
+    notices_and_begins_anew(shop, relay)
+
+
 def test_a_relay_whose_schema_is_restored_under_it_notices(shop):
     """In one transaction: neither its session nor its epoch says anything."""
-    shop.configure(kafka={"partitions": 3})
-    shop.weir("migrate")
-    relay = shop.start("relay")
-    orders(shop, 10)
-    cursor = "SELECT position FROM weir.relays"
-    wait_until(lambda: shop.value(cursor) == 10, 30, "they are published")
+    relay = a_relay_at_ten(shop)
     dump = ["pg_dump", "--schema=weir", "--inserts", shop.conninfo]
     backup = re.sub(r"^\\.*", "", subprocess.run(dump, capture_output=True, text=True, check=True).stdout, flags=re.M)
     orders(shop, 10)
-    wait_until(lambda: shop.value(cursor) == 20, 30, "these too")
+    published_up_to(shop, 20)
     with shop.connect(autocommit=False) as restore:
         restore.execute("DROP SCHEMA weir CASCADE")
         restore.execute(backup)
         restore.execute("SET search_path TO DEFAULT")
         restore.commit()
     orders(shop, 15)
-    assert relay.wait() == 1
-    assert "an event of this store that the store does not have" in relay.log
-    shop.weir("topic", "reconcile", "--type", "order", "--new-generation", "--execute")
-    shop.weir("relay", "--once")
-    whole(shop, 2)
+    notices_and_begins_anew(shop, relay)
 
 
 @contextmanager
