@@ -206,8 +206,8 @@ static void encode_moves(encoder *e, bench_batch *b, int partitions)
         if (at->events == 0)
             continue;
         const char *comma = e->moves[0].length ? "," : "{";
-        const int64_t values[BENCH_MOVES] = {0,         p, at->offset, 0, at->next, at->position,
-                                             at->events};
+        const int64_t values[BENCH_MOVES] = {
+            0, p, 1, 0, at->offset, 0, at->next, at->position, at->events};
         weir_buffer_format(&e->moves[0], "%s\"%s\"", comma, e->topic);
         for (int i = 1; i < BENCH_MOVES; i++)
             weir_buffer_format(&e->moves[i], "%s%lld", comma, (long long)values[i]);

@@ -5,7 +5,7 @@
 #include "bench/topic.h"
 
 #define BENCH_COLUMNS 11 /* of the relation events */
-#define BENCH_MOVES 7    /* array parameters of weir.move_checkpoints */
+#define BENCH_MOVES 9    /* array parameters of weir.move_checkpoints */
 
 /* The parameters of one call of the statement. */
 typedef struct bench_call {

@@ -14,8 +14,8 @@
 #include "bench/batches.h"
 
 #define MOVE                                                                                       \
-    "SELECT weir.move_checkpoints('bench_floor', 1, $1::text[], $2::integer[], $3::bigint[], "     \
-    "$4::bigint[], $5::bigint[], $6::bigint[], $7::bigint[])"
+    "SELECT weir.move_checkpoints('bench_floor', 1, $1::text[], $2::integer[], $3::integer[], "    \
+    "$4::integer[], $5::bigint[], $6::bigint[], $7::bigint[], $8::bigint[], $9::bigint[])"
 #define STATEMENT_LIMIT 65536
 
 static void expect(PGconn *connection, PGresult *result, ExecStatusType status)

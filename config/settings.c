@@ -108,6 +108,19 @@ const weir_setting weir_settings[] = {
             "longest wait for a batch to fill once its first event is there"),
     INTEGER("subscriptions.*.batch_bytes", "8388608", 65536, 268435456, "bytes",
             "most bytes of messages in one transaction"),
+    INTEGER("subscriptions.*.lanes", "1", 1, 64, "",
+            "a partition's aggregates are spread over so many lanes, each with a connection and a "
+            "transaction of its own"),
+    INTEGER("subscriptions.*.attempts", "5", 1, 1000, "",
+            "an event that a handler refuses is tried so often before it counts as poison"),
+    CHOICE(
+        "subscriptions.*.on_poison", "park", "park|skip|halt",
+        "park: it and what follows of its aggregate wait as dead letters; skip: it alone becomes "
+        "one and the rest goes on; halt: the subscription stops"),
+    INTEGER("subscriptions.*.parked_most", "10000", 1, 1000000, "",
+            "the subscription stops when so many aggregates are parked: then it is not the events"),
+    CHOICE("subscriptions.*.on_hole", "heal", "heal|halt",
+           "what a topic lacks: heal: is read from the store; halt: the subscription stops"),
     INTEGER("doctor.sample_events", "1000", 1, 1000000, "events",
             "`weir doctor events` looks at so many of each event type, the latest"),
     INTEGER("doctor.payload_bytes", "65536", 1, 8388608, "bytes",

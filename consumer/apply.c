@@ -110,7 +110,7 @@ static bool collect(weir_subscription *s, slice part, bool singly, weir_calls *c
     const weir_batch batch = {s->intake.events + part.from, part.to - part.from, s->calls_arena};
     const weir_call move = {"checkpoint_move", s->moves.params, WEIR_MOVE_PARAMS};
     return add_plain(calls, "begin", error) && weir_calls_add(calls, move, SIZE_MAX, NULL, error) &&
-           (batch.count == 0 || s->handler->collect(s->handler, &batch, singly, calls, error)) &&
+           (batch.count == 0 || s->handler->collect(s->session, &batch, singly, calls, error)) &&
            add_plain(calls, "commit", error);
 }
 

@@ -30,9 +30,10 @@ bool weir_checkpoints_create(weir_connection *connection, weir_owner owner,
         weir_array_text(&topics, partitions[i].topic, strlen(partitions[i].topic));
         weir_array_int32(&numbers, partitions[i].number);
     }
-    weir_param params[] = {WEIR_PARAM_TEXT(owner.subscription), WEIR_PARAM_TEXT(generation),
-                           weir_array_param(&topics), weir_array_param(&numbers)};
-    weir_result *result = weir_connection_query(connection, "checkpoint_create", params, 4, error);
+    weir_param params[] = {
+        WEIR_PARAM_TEXT(owner.subscription), WEIR_PARAM_TEXT(generation), weir_array_param(&topics),
+        weir_array_param(&numbers),          WEIR_PARAM_TEXT("1"),        WEIR_PARAM_TEXT("true")};
+    weir_result *result = weir_connection_query(connection, "checkpoint_open", params, 6, error);
     weir_result_free(result);
     weir_array_free(&topics);
     weir_array_free(&numbers);
@@ -47,9 +48,9 @@ static void take_rows(const weir_result *result, weir_checkpoints *checkpoints)
         checkpoints->rows[i] = (weir_checkpoint){
             .topic = weir_strdup(weir_result_value(result, (int)i, 0)),
             .partition = (int32_t)weir_result_integer(result, (int)i, 1),
-            .next_offset = weir_result_integer(result, (int)i, 2),
-            .position = weir_result_integer(result, (int)i, 3),
-            .epoch = weir_result_integer(result, (int)i, 4),
+            .next_offset = weir_result_integer(result, (int)i, 4),
+            .position = weir_result_integer(result, (int)i, 5),
+            .epoch = weir_result_integer(result, (int)i, 6),
         };
 }
 
@@ -138,6 +139,8 @@ static void begin_moves(weir_moves *moves)
 {
     begin(&moves->topics, WEIR_PG_TEXT);
     begin(&moves->partitions, WEIR_PG_INT4);
+    begin(&moves->lanes, WEIR_PG_INT4);
+    begin(&moves->lane, WEIR_PG_INT4);
     begin(&moves->from_offsets, WEIR_PG_INT8);
     begin(&moves->epochs, WEIR_PG_INT8);
     begin(&moves->to_offsets, WEIR_PG_INT8);
@@ -155,6 +158,8 @@ int weir_moves_fill(weir_moves *moves, weir_owner owner, const weir_partition *p
             continue;
         weir_array_text(&moves->topics, p->topic, strlen(p->topic));
         weir_array_int32(&moves->partitions, p->number);
+        weir_array_int32(&moves->lanes, 1);
+        weir_array_int32(&moves->lane, 0);
         weir_array_int64(&moves->from_offsets, p->next_offset);
         weir_array_int64(&moves->epochs, p->epoch);
         weir_array_int64(&moves->to_offsets, p->to_offset);
@@ -165,6 +170,7 @@ int weir_moves_fill(weir_moves *moves, weir_owner owner, const weir_partition *p
     const weir_param params[WEIR_MOVE_PARAMS] = {
         WEIR_PARAM_TEXT(owner.subscription),    WEIR_PARAM_TEXT(moves->generation),
         weir_array_param(&moves->topics),       weir_array_param(&moves->partitions),
+        weir_array_param(&moves->lanes),        weir_array_param(&moves->lane),
         weir_array_param(&moves->from_offsets), weir_array_param(&moves->epochs),
         weir_array_param(&moves->to_offsets),   weir_array_param(&moves->positions),
         weir_array_param(&moves->events),
@@ -175,9 +181,9 @@ int weir_moves_fill(weir_moves *moves, weir_owner owner, const weir_partition *p
 
 void weir_moves_free(weir_moves *moves)
 {
-    weir_array *arrays[] = {&moves->topics, &moves->partitions, &moves->from_offsets,
-                            &moves->epochs, &moves->to_offsets, &moves->positions,
-                            &moves->events};
+    weir_array *arrays[] = {&moves->topics,     &moves->partitions,   &moves->lanes,
+                            &moves->lane,       &moves->from_offsets, &moves->epochs,
+                            &moves->to_offsets, &moves->positions,    &moves->events};
     for (size_t i = 0; i < sizeof arrays / sizeof *arrays; i++)
         weir_array_free(arrays[i]);
 }

@@ -6,11 +6,11 @@
 #include "consumer/partition_int.h"
 #include "store/connection.h"
 
-#define WEIR_MOVE_PARAMS 9
+#define WEIR_MOVE_PARAMS 11
 
 /* The parameters of the compare-and-swap of one transaction; reused. */
 typedef struct weir_moves {
-    weir_array topics, partitions, from_offsets, epochs, to_offsets, positions, events;
+    weir_array topics, partitions, lanes, lane, from_offsets, epochs, to_offsets, positions, events;
     char generation[16];
     weir_param params[WEIR_MOVE_PARAMS];
 } weir_moves;

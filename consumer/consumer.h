@@ -33,21 +33,28 @@ typedef struct weir_calls {
 WEIR_MUST_USE bool weir_calls_add(weir_calls *calls, weir_call call, size_t event,
                                   const char *label, weir_error *error);
 
-/* What a subscription does with events. All functions run in the subscription's thread. */
+/* What a subscription does with events. One thread settles, opens and closes; a session belongs to
+ * whoever has its connection. */
 typedef struct weir_handler {
     const char *subscription;           /* name: letters, digits, _ ; at most 50 */
-    int generation;                     /* which generation to feed; set by open */
     const char *const *aggregate_types; /* whose topics to read, NULL-terminated */
     void *context;
-    /* open is called on a fresh connection, first of all and after every reconnect: create what is
-     * missing, check, prepare statements, set the role and search_path. It sets generation. */
-    bool (*open)(struct weir_handler *handler, weir_connection *connection, weir_error *error);
+    /* settle finds the generation to feed, or checks the one it is given (not 0), on a connection
+     * that no event is applied on: create what is missing, compare, warn. Again after every
+     * failure. */
+    bool (*settle)(struct weir_handler *handler, weir_connection *connection, int *generation,
+                   weir_error *error);
+    /* open makes a fresh connection ready to apply events to that generation: prepares statements,
+     * sets the role and search_path. NULL: error says why. */
+    void *(*open)(struct weir_handler *handler, weir_connection *connection, int generation,
+                  weir_error *error);
     /* collect turns a batch into calls. one_by_one: each event's statements on their own, so that a
      * culprit can be named. Events that the handler does not care for produce no call. It does no
      * I/O: RETRY means that the arena is full, and then the batch is halved; POISON accuses the
      * batch like a refused statement. */
-    bool (*collect)(struct weir_handler *handler, const weir_batch *batch, bool one_by_one,
-                    weir_calls *calls, weir_error *error);
+    bool (*collect)(void *session, const weir_batch *batch, bool one_by_one, weir_calls *calls,
+                    weir_error *error);
+    void (*close)(void *session); /* NULL is fine */
 } weir_handler;
 
 typedef struct weir_subscription weir_subscription;

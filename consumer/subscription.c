@@ -98,7 +98,7 @@ static bool run_statement(weir_subscription *s, const char *statement, const cha
                           weir_error *error)
 {
     char generation[16];
-    snprintf(generation, sizeof generation, "%d", s->handler->generation);
+    snprintf(generation, sizeof generation, "%d", s->generation);
     weir_param params[] = {WEIR_PARAM_TEXT(s->name), WEIR_PARAM_TEXT(generation),
                            WEIR_PARAM_TEXT(why)};
     weir_result *result = weir_connection_query(weir_store_connection(s->store), statement, params,
@@ -109,6 +109,8 @@ static bool run_statement(weir_subscription *s, const char *statement, const cha
 
 static void disconnect(weir_subscription *s)
 {
+    s->handler->close(s->session);
+    s->session = NULL;
     weir_store_close(s->store);
     s->store = NULL;
 }
@@ -126,7 +128,9 @@ static bool connect_store(weir_subscription *s, weir_error *error)
     snprintf(s->store_id, sizeof s->store_id, "%s", weir_store_id(s->store));
     s->resume = true;
     s->store_us = weir_clock_monotonic_us();
-    if (weir_apply_prepare(connection, error) && s->handler->open(s->handler, connection, error) &&
+    if (weir_apply_prepare(connection, error) &&
+        s->handler->settle(s->handler, connection, &s->generation, error) &&
+        (s->session = s->handler->open(s->handler, connection, s->generation, error)) != NULL &&
         run_statement(s, "subscription_start", NULL, error))
         return true;
     disconnect(s);
@@ -297,7 +301,7 @@ static bool loop(weir_subscription *s, bool once, weir_error *error)
 static void record_stop(weir_subscription *s, const weir_error *why)
 {
     weir_error error = {0};
-    if (s->handler->generation <= 0) /* it never got as far as having a row */
+    if (s->generation <= 0) /* it never got as far as having a row */
         return;
     weir_backoff_reset(&s->backoff);
     for (;;) {

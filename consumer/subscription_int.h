@@ -65,6 +65,8 @@ typedef struct weir_meters {
 struct weir_subscription {
     const weir_config *config;
     weir_handler *handler;
+    void *session;                   /* of the handler, on the store's connection */
+    int generation;                  /* 0: not settled yet */
     const weir_upcasters *upcasters; /* NULL: events as they are */
     weir_stop *stop;
     char *name;
@@ -96,7 +98,7 @@ struct weir_subscription {
 /* weir_subscription_owner: whose checkpoint rows. */
 static inline weir_owner weir_subscription_owner(const weir_subscription *s)
 {
-    return (weir_owner){s->handler->subscription, s->handler->generation};
+    return (weir_owner){s->handler->subscription, s->generation};
 }
 
 /* intake.c. weir_intake_fill collects a batch: waits for the first message, then for as many as the

@@ -112,27 +112,27 @@ static bool add_event(weir_array *arrays, const weir_event *event, weir_arena *a
     return true;
 }
 
-static bool add_events(weir_feed *feed, const weir_batch *batch, const uint32_t *indexes,
+static bool add_events(weir_feeder *feeder, const weir_batch *batch, const uint32_t *indexes,
                        size_t count, weir_error *error)
 {
     for (size_t i = 0; i < WEIR_EVENT_COLUMNS; i++)
-        weir_array_begin(&feed->arrays[i], column_types[i]);
+        weir_array_begin(&feeder->arrays[i], column_types[i]);
     for (size_t i = 0; i < count; i++)
-        if (!add_event(feed->arrays, &batch->events[indexes[i]], batch->arena, error))
+        if (!add_event(feeder->arrays, &batch->events[indexes[i]], batch->arena, error))
             return false;
     return true;
 }
 
-static const weir_param *many_events(weir_feed *feed, const weir_batch *batch,
+static const weir_param *many_events(weir_feeder *feeder, const weir_batch *batch,
                                      const uint32_t *indexes, size_t count, weir_error *error)
 {
     weir_param *params = weir_arena_alloc(batch->arena, WEIR_EVENT_COLUMNS * sizeof *params);
     bool fits = params != NULL;
-    if (fits && !add_events(feed, batch, indexes, count, error))
+    if (fits && !add_events(feeder, batch, indexes, count, error))
         return NULL;
     for (size_t i = 0; fits && i < WEIR_EVENT_COLUMNS; i++) {
-        params[i] = weir_array_param(&feed->arrays[i]);
-        fits = !feed->arrays[i].bytes.overflow;
+        params[i] = weir_array_param(&feeder->arrays[i]);
+        fits = !feeder->arrays[i].bytes.overflow;
         if (!fits)
             break;
         params[i].value = weir_arena_copy(batch->arena, params[i].value, (size_t)params[i].length);
@@ -144,16 +144,16 @@ static const weir_param *many_events(weir_feed *feed, const weir_batch *batch,
 }
 
 /* Adds the calls of one handler for these events: its statements in order. */
-static bool add_calls(weir_feed *feed, const weir_batch *batch, const weir_on *on,
+static bool add_calls(weir_feeder *feeder, const weir_batch *batch, const weir_on *on,
                       const uint32_t *indexes, size_t count, weir_calls *calls, weir_error *error)
 {
     const weir_param *params = count == 1
                                    ? one_event(&batch->events[indexes[0]], batch->arena, error)
-                                   : many_events(feed, batch, indexes, count, error);
+                                   : many_events(feeder, batch, indexes, count, error);
     if (!params)
         return false;
     for (size_t i = 0; i < on->count; i++) {
-        const weir_statement *statement = &feed->projection->handlers[on->first + i];
+        const weir_statement *statement = &feeder->projection->handlers[on->first + i];
         weir_call call = {count == 1 ? statement->name : statement->many, params,
                           WEIR_EVENT_COLUMNS};
         if (!weir_calls_add(calls, call, count == 1 ? indexes[0] : SIZE_MAX, statement->label,
@@ -186,15 +186,15 @@ static bool find_wanted(const weir_projection *projection, const weir_batch *bat
 }
 
 /* Runs of the same value of `by` become one statement each; in each there are no runs. */
-static bool add_runs(weir_feed *feed, const weir_batch *batch, const wanted *w, const uint32_t *by,
-                     bool single, weir_calls *calls, weir_error *error)
+static bool add_runs(weir_feeder *feeder, const weir_batch *batch, const wanted *w,
+                     const uint32_t *by, bool single, weir_calls *calls, weir_error *error)
 {
     for (size_t from = 0, to; from < w->count; from = to) {
         to = from + 1;
         while (!single && to < w->count && w->on[to] == w->on[from] && (!by || by[to] == by[from]))
             to++;
-        if (!add_calls(feed, batch, &feed->projection->ons[w->on[from]], w->index + from, to - from,
-                       calls, error))
+        if (!add_calls(feeder, batch, &feeder->projection->ons[w->on[from]], w->index + from,
+                       to - from, calls, error))
             return false;
     }
     return true;
@@ -270,7 +270,7 @@ static bool permute(weir_arena *arena, const uint32_t *order, uint32_t *values, 
     return true;
 }
 
-static bool add_waves(weir_feed *feed, const weir_batch *batch, wanted *w, weir_calls *calls,
+static bool add_waves(weir_feeder *feeder, const weir_batch *batch, wanted *w, weir_calls *calls,
                       weir_error *error)
 {
     weir_arena *arena = batch->arena;
@@ -281,38 +281,38 @@ static bool add_waves(weir_feed *feed, const weir_batch *batch, wanted *w, weir_
         return fail_full(error);
     for (size_t i = 0; i < w->count; i++)
         order[i] = (uint32_t)i;
-    if (!sort_by(arena, w->on, feed->projection->on_count, order, w->count) ||
+    if (!sort_by(arena, w->on, feeder->projection->on_count, order, w->count) ||
         !sort_by(arena, wave, waves, order, w->count) ||
         !permute(arena, order, w->index, w->count) || !permute(arena, order, w->on, w->count) ||
         !permute(arena, order, wave, w->count))
         return fail_full(error);
-    return add_runs(feed, batch, w, wave, false, calls, error);
+    return add_runs(feeder, batch, w, wave, false, calls, error);
 }
 
 /* A plan made while a table was empty scans all of it, and is kept. So the plans are forgotten each
  * time the number of events has doubled: PostgreSQL then sees the sizes of today. */
-static bool add_replan(weir_feed *feed, size_t events, weir_calls *calls, weir_error *error)
+static bool add_replan(weir_feeder *feeder, size_t events, weir_calls *calls, weir_error *error)
 {
-    feed->events += events;
-    if (feed->events < feed->replan_at)
+    feeder->events += events;
+    if (feeder->events < feeder->replan_at)
         return true;
-    feed->replan_at = feed->events * 2;
+    feeder->replan_at = feeder->events * 2;
     return weir_calls_add(calls, (weir_call){"projection_replan", NULL, 0}, SIZE_MAX, NULL, error);
 }
 
-bool weir_feed_collect(weir_handler *handler, const weir_batch *batch, bool one_by_one,
-                       weir_calls *calls, weir_error *error)
+bool weir_feeder_collect(void *session, const weir_batch *batch, bool one_by_one, weir_calls *calls,
+                         weir_error *error)
 {
-    weir_feed *feed = handler->context;
-    weir_apply apply = feed->projection->apply;
+    weir_feeder *feeder = session;
+    weir_apply apply = feeder->projection->apply;
     wanted w;
-    if (!find_wanted(feed->projection, batch, &w))
+    if (!find_wanted(feeder->projection, batch, &w))
         return fail_full(error);
     if (w.count == 0)
         return true;
-    if (!one_by_one && !add_replan(feed, w.count, calls, error))
+    if (!one_by_one && !add_replan(feeder, w.count, calls, error))
         return false;
     if (apply == WEIR_APPLY_AGGREGATE && !one_by_one)
-        return add_waves(feed, batch, &w, calls, error);
-    return add_runs(feed, batch, &w, NULL, one_by_one || apply == WEIR_APPLY_EACH, calls, error);
+        return add_waves(feeder, batch, &w, calls, error);
+    return add_runs(feeder, batch, &w, NULL, one_by_one || apply == WEIR_APPLY_EACH, calls, error);
 }

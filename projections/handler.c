@@ -85,27 +85,54 @@ static bool find_or_create(weir_feed *feed, weir_connection *connection, const w
                             error);
 }
 
-static bool open_feed(weir_handler *handler, weir_connection *connection, weir_error *error)
+static bool settle(weir_handler *handler, weir_connection *connection, int *generation,
+                   weir_error *error)
 {
     weir_feed *feed = handler->context;
-    const weir_projection *projection = feed->projection;
     weir_actors actors;
-    char schema[64];
-    feed->events = 0;
-    feed->replan_at = REPLAN_FIRST;
     if (!weir_actors_find(connection, &actors, error) ||
         !weir_session_set(feed, connection, actors.projector, "pg_catalog", "auto", false, error))
         return false;
     warn_roles(feed, connection, &actors);
-    char *definition = weir_definition_make(projection, connection, error);
-    bool ok = definition &&
-              find_or_create(feed, connection, &actors, definition, &handler->generation, error);
+    char *definition = weir_definition_make(feed->projection, connection, error);
+    bool ok =
+        definition && find_or_create(feed, connection, &actors, definition, generation, error);
     free(definition);
-    if (!ok)
-        return false;
-    snprintf(schema, sizeof schema, "%s__g%d", projection->name, handler->generation);
-    return weir_session_set(feed, connection, actors.projector, schema, "auto", false, error) &&
-           weir_handlers_prepare(projection, connection, error);
+    return ok;
+}
+
+static void *open_feeder(weir_handler *handler, weir_connection *connection, int generation,
+                         weir_error *error)
+{
+    weir_feed *feed = handler->context;
+    weir_actors actors;
+    char schema[WEIR_SCHEMA_SIZE];
+    weir_tables_schema(feed->projection, generation, schema);
+    if (!weir_actors_find(connection, &actors, error) ||
+        !weir_session_set(feed, connection, actors.projector, schema, "auto", false, error) ||
+        !weir_handlers_prepare(feed->projection, connection, error))
+        return NULL;
+    return weir_feeder_new(feed->projection);
+}
+
+weir_feeder *weir_feeder_new(const weir_projection *projection)
+{
+    weir_feeder *feeder = weir_calloc(1, sizeof *feeder);
+    feeder->projection = projection;
+    feeder->replan_at = REPLAN_FIRST;
+    for (size_t i = 0; i < WEIR_EVENT_COLUMNS; i++)
+        feeder->arrays[i].bytes = WEIR_BUFFER(ARRAY_LIMIT);
+    return feeder;
+}
+
+void weir_feeder_free(void *session)
+{
+    weir_feeder *feeder = session;
+    if (!feeder)
+        return;
+    for (size_t i = 0; i < WEIR_EVENT_COLUMNS; i++)
+        weir_array_free(&feeder->arrays[i]);
+    free(feeder);
 }
 
 weir_feed *weir_feed_of(weir_projection *projection, const weir_config *config)
@@ -118,20 +145,16 @@ weir_feed *weir_feed_of(weir_projection *projection, const weir_config *config)
     feed->handler = (weir_handler){.subscription = projection->name,
                                    .aggregate_types = (const char *const *)projection->types,
                                    .context = feed,
-                                   .open = open_feed,
-                                   .collect = weir_feed_collect};
-    for (size_t i = 0; i < WEIR_EVENT_COLUMNS; i++)
-        feed->arrays[i].bytes = WEIR_BUFFER(ARRAY_LIMIT);
+                                   .settle = settle,
+                                   .open = open_feeder,
+                                   .collect = weir_feeder_collect,
+                                   .close = weir_feeder_free};
     projection->feed = feed;
     return feed;
 }
 
 void weir_feed_free(weir_feed *feed)
 {
-    if (!feed)
-        return;
-    for (size_t i = 0; i < WEIR_EVENT_COLUMNS; i++)
-        weir_array_free(&feed->arrays[i]);
     free(feed);
 }
 

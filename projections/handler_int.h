@@ -10,10 +10,15 @@ struct weir_feed {
     weir_handler handler; /* context points back here */
     weir_projection *projection;
     const weir_config *config;
-    weir_array arrays[WEIR_EVENT_COLUMNS]; /* reused for every call */
-    uint64_t events, replan_at;            /* since the connection was opened */
     bool warned_roles, warned_values;
 };
+
+/* What feeds a generation's tables on one connection. */
+typedef struct weir_feeder {
+    const weir_projection *projection;
+    weir_array arrays[WEIR_EVENT_COLUMNS]; /* reused for every call */
+    uint64_t events, replan_at;            /* since the connection was opened */
+} weir_feeder;
 
 /* In whose name things are made and handled. A role that is not there, or that the connecting user
  * may not take, is "none": then that user acts itself. */
@@ -30,13 +35,20 @@ typedef struct weir_actors {
 weir_feed *weir_feed_of(weir_projection *projection, const weir_config *config);
 void weir_feed_free(weir_feed *feed); /* NULL is fine */
 
-/* weir_feed_collect is the handler's collect. */
-WEIR_MUST_USE bool weir_feed_collect(weir_handler *handler, const weir_batch *batch,
-                                     bool one_by_one, weir_calls *calls, weir_error *error);
+/* weir_feeder_new makes a feeder, weir_feeder_collect is the handler's collect of one. */
+weir_feeder *weir_feeder_new(const weir_projection *projection);
+void weir_feeder_free(void *feeder); /* NULL is fine */
+WEIR_MUST_USE bool weir_feeder_collect(void *feeder, const weir_batch *batch, bool one_by_one,
+                                       weir_calls *calls, weir_error *error);
 
 /* weir_actors_find looks the roles up. */
 WEIR_MUST_USE bool weir_actors_find(weir_connection *connection, weir_actors *actors,
                                     weir_error *error);
+
+/* weir_tables_schema writes the name of the schema of a generation's tables. */
+#define WEIR_SCHEMA_SIZE 64
+void weir_tables_schema(const weir_projection *projection, int generation,
+                        char schema[WEIR_SCHEMA_SIZE]);
 
 /* weir_session_set sets role, search_path to schema, and what handlers run under; local: until the
  * end of the transaction. plans is a plan_cache_mode. */

@@ -18,6 +18,7 @@
 struct weir_rehearsal {
     weir_projection *projection;
     weir_feed *feed;
+    weir_feeder *feeder;
     weir_connection *connection;
     weir_arena *arena; /* of one event */
 };
@@ -44,8 +45,8 @@ weir_rehearsal *weir_rehearsal_open(weir_projection *projection, const weir_conf
                                     weir_connection *connection, weir_error *error)
 {
     weir_rehearsal *r = weir_calloc(1, sizeof *r);
-    *r = (weir_rehearsal){projection, weir_feed_of(projection, config), connection,
-                          weir_arena_new(ARENA)};
+    *r = (weir_rehearsal){projection, weir_feed_of(projection, config), weir_feeder_new(projection),
+                          connection, weir_arena_new(ARENA)};
     if (make_scratch(r, error))
         return r;
     weir_rehearsal_close(r);
@@ -65,7 +66,7 @@ static bool call_all(weir_rehearsal *r, const weir_event *event, bool *called, w
     const weir_batch batch = {event, 1, r->arena};
     weir_calls calls = {.arena = r->arena};
     weir_arena_reset(r->arena);
-    if (!weir_feed_collect(&r->feed->handler, &batch, true, &calls, error))
+    if (!weir_feeder_collect(r->feeder, &batch, true, &calls, error))
         return false;
     *called = calls.count > 0;
     for (size_t i = 0; i < calls.count; i++) {
@@ -105,6 +106,7 @@ void weir_rehearsal_close(weir_rehearsal *r)
     if (weir_connection_in_transaction(r->connection) &&
         !weir_connection_execute(r->connection, "ROLLBACK", &error))
         WEIR_WARN("projection", r->projection->name, error.message);
+    weir_feeder_free(r->feeder);
     weir_arena_free(r->arena);
     free(r);
 }

@@ -40,6 +40,12 @@ bool weir_actors_find(weir_connection *connection, weir_actors *actors, weir_err
     return true;
 }
 
+void weir_tables_schema(const weir_projection *projection, int generation,
+                        char schema[WEIR_SCHEMA_SIZE])
+{
+    snprintf(schema, WEIR_SCHEMA_SIZE, "%s__g%d", projection->name, generation);
+}
+
 bool weir_session_set(const weir_feed *feed, weir_connection *connection, const char *role,
                       const char *schema, const char *plans, bool local, weir_error *error)
 {

@@ -22,11 +22,15 @@ MATRIX = """
 | object              | owner | appender | reader | relay | projector | admin |
 |---------------------|-------|----------|--------|-------|-----------|-------|
 | schema weir         | PC    | P        | P      | P     | P         | P     |
-| checkpoints         | *     |          | S      |       | SIU       | SIU   |
-| event_position      | *     |          | S      | S     |           | S     |
-| events              | *     |          | S      | S     |           | S     |
+| checkpoints         | *     |          | S      |       | SIUD      | SIUD  |
+| dead_letter_log     | *     |          | S      |       | SI        | SI    |
+| dead_letters        | *     |          | S      |       | SIU       | SIU   |
+| dead_letters_id_seq | *     |          |        |       |           |       |
+| event_position      | *     |          | S      | S     | S         | S     |
+| events              | *     |          | S      | S     | S         | S     |
 | events_default      | *     |          | S      |       |           | S     |
 | migrations          | *     | S        | S      | S     | S         | S     |
+| parked              | *     |          | S      |       | SIUD      | SIUD  |
 | relay_partitions    | *     |          | S      | SIU   | S         | SIU   |
 | relays              | *     |          | S      | SIUD  | S         | SIUD  |
 | rewrites            | *     |          | S      |       |           | S     |
@@ -47,11 +51,12 @@ MATRIX = """
 | fence_key()         | X     |          |        |       |           |       |
 | fix_facts()         | X     |          |        |       |           |       |
 | hold_events()       | X     |          |        |       |           | X     |
-| horizon()           | X     |          | X      | X     |           | X     |
+| horizon()           | X     |          | X      | X     | X         | X     |
 | lock_partitions()   | X     |          |        |       |           |       |
 | max_event_bytes()   | X     |          |        |       |           |       |
 | move_checkpoints()  | X     |          |        |       | X         | X     |
 | no_store()          | X     |          |        |       |           |       |
+| open_checkpoints()  | X     |          |        |       | X         | X     |
 | partitions()        | X     |          | X      |       |           | X     |
 | prepare_partitions() | X     |          |        |       |           | X     |
 | problem()           | X     |          |        |       |           |       |
@@ -61,7 +66,7 @@ MATRIX = """
 | rewrite()           | X     |          |        |       |           | X     |
 | save_snapshot()     | X     | X        |        |       |           | X     |
 | snapshot_holders()  | X     |          |        |       |           |       |
-| store_number()      | X     |          | X      | X     |           | X     |
+| store_number()      | X     |          | X      | X     | X         | X     |
 | switch_partitions() | X     |          |        |       |           | X     |
 | usual()             | X     |          |        |       |           |       |
 | usual_extras()      | X     |          |        |       |           |       |

@@ -44,6 +44,16 @@ static void assert_value(const fixture *f, const char *sql, const char *expected
     weir_connection_close(connection);
 }
 
+/* What a start of the runtime does: which generation, and a connection made ready for it. */
+static void *open_session(weir_handler *handler, weir_connection *connection, weir_error *error)
+{
+    int generation = 0;
+    if (!handler->settle(handler, connection, &generation, error))
+        return NULL;
+    assert_int_equal(generation, 1);
+    return handler->open(handler, connection, generation, error);
+}
+
 /* Opens the projection as a start of the runtime would, on a connection of its own. */
 static bool start_as(const fixture *f, const char *text, const char *user, weir_error *error)
 {
@@ -55,8 +65,9 @@ static bool start_as(const fixture *f, const char *text, const char *user, weir_
         free(sql);
     }
     weir_handler *handler = weir_projection_handler(p, f->config);
-    bool ok = handler->open(handler, connection, error);
-    assert_true(!ok || handler->generation == 1);
+    void *session = open_session(handler, connection, error);
+    bool ok = session != NULL;
+    handler->close(session);
     assert_false(weir_connection_in_transaction(connection));
     weir_connection_close(connection);
     weir_projection_free(p);
@@ -383,7 +394,9 @@ static void a_store_without_roles_works_as_the_user(void **state)
     assert_non_null(connection);
     weir_projection *p = parse(GOOD);
     weir_handler *handler = weir_projection_handler(p, f->config);
-    assert_ok(handler->open(handler, connection, &error));
+    void *session = open_session(handler, connection, &error);
+    assert_ok(session != NULL);
+    handler->close(session);
     char *path = fixture_value(connection, "SELECT current_setting('search_path') || ' ' || "
                                            "(session_user = current_user)");
     assert_string_equal(path, "\"p__g1\", pg_catalog, pg_temp true");
@@ -454,16 +467,18 @@ static char *fold(const fixture *f, const char *name, const char *apply, const l
     weir_connection *connection = connect_to(f);
     weir_handler *handler = weir_projection_handler(p, f->config);
     weir_arena *arena = weir_arena_new(64 << 20);
-    assert_ok(handler->open(handler, connection, &error));
+    void *session = open_session(handler, connection, &error);
+    assert_ok(session != NULL);
     for (size_t from = 0; from < 1200; from += size) {
         const weir_batch batch = {l->events + from, from + size > 1200 ? 1200 - from : size, arena};
         weir_calls calls = {.arena = arena};
-        assert_ok(handler->collect(handler, &batch, one_by_one, &calls, &error));
+        assert_ok(handler->collect(session, &batch, one_by_one, &calls, &error));
         assert_ok(
             weir_connection_pipeline(connection, calls.calls, (int)calls.count, NULL, &error));
         weir_arena_reset(arena);
     }
     weir_arena_free(arena);
+    handler->close(session);
     char *table =
         fixture_value(connection, "SELECT string_agg((t.*)::text, E'\\n' ORDER BY id) FROM t");
     weir_connection_close(connection);
@@ -504,12 +519,13 @@ static void batch_counts_every_event_once(void **state)
     weir_connection *connection = connect_to(f);
     weir_handler *handler = weir_projection_handler(p, f->config);
     weir_arena *arena = weir_arena_new(64 << 20);
-    assert_ok(handler->open(handler, connection, &error));
+    void *session = open_session(handler, connection, &error);
+    assert_ok(session != NULL);
     int64_t expected = 0;
     for (size_t from = 0; from < 1200; from += 400) {
         const weir_batch batch = {l->events + from, 400, arena};
         weir_calls calls = {.arena = arena};
-        assert_ok(handler->collect(handler, &batch, false, &calls, &error));
+        assert_ok(handler->collect(session, &batch, false, &calls, &error));
         assert_int_equal(calls.count, from < 800 ? 1 : 2); /* at 1000, plans are made anew */
         assert_ok(
             weir_connection_pipeline(connection, calls.calls, (int)calls.count, NULL, &error));
@@ -524,6 +540,7 @@ static void batch_counts_every_event_once(void **state)
     free(found);
     free(wanted);
     weir_arena_free(arena);
+    handler->close(session);
     weir_connection_close(connection);
     weir_projection_free(p);
     free(l);

@@ -17,16 +17,26 @@ typedef struct scribe {
     "CREATE TABLE IF NOT EXISTS public.seen"                                                       \
     " (nr bigserial, position bigint, id text, data jsonb)"
 
-static bool scribe_open(weir_handler *handler, weir_connection *connection, weir_error *error)
+static bool scribe_settle(weir_handler *handler, weir_connection *connection, int *generation,
+                          weir_error *error)
 {
-    handler->generation = 1;
-    return weir_connection_execute(connection, SEEN, error) &&
-           weir_connection_prepare(connection, "see",
-                                   "INSERT INTO public.seen (position, id, data)"
-                                   " VALUES ($1::bigint, $2, $3::jsonb)",
-                                   error) &&
-           weir_connection_prepare(connection, "hate", "SELECT 1 / ($1::integer - $1::integer)",
-                                   error);
+    (void)handler;
+    *generation = 1;
+    return weir_connection_execute(connection, SEEN, error);
+}
+
+static void *scribe_open(weir_handler *handler, weir_connection *connection, int generation,
+                         weir_error *error)
+{
+    (void)generation;
+    bool ok = weir_connection_execute(connection, SEEN, error) &&
+              weir_connection_prepare(connection, "see",
+                                      "INSERT INTO public.seen (position, id, data)"
+                                      " VALUES ($1::bigint, $2, $3::jsonb)",
+                                      error) &&
+              weir_connection_prepare(connection, "hate", "SELECT 1 / ($1::integer - $1::integer)",
+                                      error);
+    return ok ? handler->context : NULL;
 }
 
 static bool add(weir_calls *calls, const char *statement, const weir_event *event, size_t index,
@@ -45,10 +55,15 @@ static bool add(weir_calls *calls, const char *statement, const weir_event *even
     return weir_calls_add(calls, call, index, "seen.sql:1", error);
 }
 
-static bool scribe_collect(weir_handler *handler, const weir_batch *batch, bool one_by_one,
+static void scribe_close(void *session)
+{
+    (void)session;
+}
+
+static bool scribe_collect(void *session, const weir_batch *batch, bool one_by_one,
                            weir_calls *calls, weir_error *error)
 {
-    scribe *s = handler->context;
+    scribe *s = session;
     if (s->most && batch->count > s->most)
         return weir_fail(error, WEIR_FATE_RETRY, "full");
     s->largest = batch->count > s->largest ? batch->count : s->largest;
@@ -65,7 +80,8 @@ static const char *const types[] = {"order", NULL};
 
 static scribe new_scribe(void)
 {
-    return (scribe){.handler = {"scribe", 0, types, NULL, scribe_open, scribe_collect}};
+    return (scribe){.handler = {"scribe", types, NULL, scribe_settle, scribe_open, scribe_collect,
+                                scribe_close}};
 }
 
 /* Runs once, to the end; true unless the subscription stopped itself. */

@@ -21,7 +21,7 @@
 
 typedef struct fixture {
     weir_projection *projection;
-    weir_handler *handler;
+    weir_feeder *feeder;
     weir_arena *arena;
     weir_calls calls;
     weir_event events[4096];
@@ -34,15 +34,16 @@ static fixture *given(const char *text)
     fixture *f = weir_calloc(1, sizeof *f);
     f->projection = weir_projection_parse("p.sql", text, strlen(text), &error);
     assert_non_null(f->projection);
-    f->handler = weir_projection_handler(f->projection, NULL);
+    f->feeder = weir_feeder_new(f->projection);
     f->arena = weir_arena_new(16 << 20);
     f->calls.arena = f->arena;
-    f->projection->feed->replan_at = UINT64_MAX;
+    f->feeder->replan_at = UINT64_MAX;
     return f;
 }
 
 static void done(fixture *f)
 {
+    weir_feeder_free(f->feeder);
     weir_projection_free(f->projection);
     weir_arena_free(f->arena);
     free(f);
@@ -68,7 +69,7 @@ static void event(fixture *f, const char *aggregate_type, const char *aggregate_
 static bool collect(fixture *f, bool one_by_one, weir_error *error)
 {
     const weir_batch batch = {f->events, f->count, f->arena};
-    return f->handler->collect(f->handler, &batch, one_by_one, &f->calls, error);
+    return weir_feeder_collect(f->feeder, &batch, one_by_one, &f->calls, error);
 }
 
 static int64_t read_int64(const char *bytes)
@@ -333,7 +334,7 @@ static void test_plans_are_forgotten_as_tables_grow(void **state)
     fixture *f = given(FILE_TEXT("aggregate"));
     weir_error error;
     int replans = 0;
-    f->projection->feed->replan_at = 10;
+    f->feeder->replan_at = 10;
     sample(f);
     for (int i = 0; i < 100; i++) { /* 600 events that are wanted: at 12, 24, 48, … 384 */
         f->calls.count = 0;

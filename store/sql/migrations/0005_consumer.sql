@@ -9,10 +9,13 @@ CREATE TABLE weir.subscriptions (
     definition   jsonb       NOT NULL DEFAULT '{}',
     stopped_at   timestamptz,
     stopped_why  text,
+    paused_at    timestamptz,
+    paused_by    text,
     created_at   timestamptz NOT NULL DEFAULT now(),
     PRIMARY KEY (subscription, generation)
 );
 CREATE UNIQUE INDEX subscriptions_serving ON weir.subscriptions (subscription) WHERE serving;
+COMMENT ON COLUMN weir.subscriptions.paused_at IS 'nothing is applied until it is NULL again; set with the epochs raised';
 COMMENT ON COLUMN weir.subscriptions.stopped_why IS 'why the runtime stopped it; NULL while it runs';
 
 CREATE TABLE weir.checkpoints (
@@ -30,13 +33,15 @@ CREATE TABLE weir.checkpoints (
     PRIMARY KEY (subscription, generation, topic, partition, lanes, lane),
     FOREIGN KEY (subscription, generation) REFERENCES weir.subscriptions
 ) WITH (fillfactor = 50);
+COMMENT ON COLUMN weir.checkpoints.lanes IS 'how many the partition has; all its rows agree; an event is of lane murmur2(aggregate id) / partitions mod lanes';
+COMMENT ON COLUMN weir.checkpoints.epoch IS 'raised by whoever else than the runtime changes what is to be done';
 COMMENT ON COLUMN weir.checkpoints.next_offset IS 'the next offset to read; -1: nothing read yet';
 COMMENT ON COLUMN weir.checkpoints.position IS 'every event of this partition (and lane) up to here was applied';
 
 -- weir.move_checkpoints: the compare-and-swap. Raises WV010, and so undoes the effects, unless
 -- every row still has the offset and the epoch that the caller read.
 CREATE FUNCTION weir.move_checkpoints(
-    subscription text, generation integer, topics text[], partitions integer[],
+    subscription text, generation integer, topics text[], partitions integer[], lanes integer[], lane integer[],
     from_offsets bigint[], epochs bigint[], to_offsets bigint[], positions bigint[], events bigint[])
 RETURNS void LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_column
@@ -46,15 +51,126 @@ BEGIN
     UPDATE weir.checkpoints c
         SET next_offset = m.to_offset, position = m.position, events = c.events + m.events,
             last_processed_at = clock_timestamp()
-        FROM unnest(topics, partitions, from_offsets, epochs, to_offsets, positions, move_checkpoints.events)
-             AS m(topic, partition, from_offset, epoch, to_offset, position, events)
+        FROM unnest(topics, partitions, move_checkpoints.lanes, move_checkpoints.lane, from_offsets, epochs, to_offsets,
+                    positions, move_checkpoints.events)
+             AS m(topic, partition, lanes, lane, from_offset, epoch, to_offset, position, events)
         WHERE c.subscription = move_checkpoints.subscription AND c.generation = move_checkpoints.generation
-          AND c.topic = m.topic AND c.partition = m.partition AND c.lanes = 1 AND c.lane = 0
+          AND c.topic = m.topic AND c.partition = m.partition AND c.lanes = m.lanes AND c.lane = m.lane
           AND c.next_offset = m.from_offset AND c.epoch = m.epoch
           AND c.next_offset <= m.to_offset AND c.position <= m.position;
     GET DIAGNOSTICS moved = ROW_COUNT;
     IF moved <> cardinality(topics) THEN
         RAISE EXCEPTION 'the checkpoint of % was moved by somebody else', move_checkpoints.subscription
-            USING ERRCODE = 'WV010', DETAIL = format('%s of %s partitions matched', moved, cardinality(topics));
+            USING ERRCODE = 'WV010', DETAIL = format('%s of %s rows matched', moved, cardinality(topics));
     END IF;
 END $$;
+
+-- weir.open_checkpoints: makes the rows that are missing, with that number of lanes, and gives it to the
+-- partitions that have another one and whose rows agree, for then every lane stands at the same event. The
+-- others stay as they are. Who still has the old rows in mind finds them gone. only_recorded: no row for a topic
+-- that is not recorded. In a transaction of its own; members that do this at once wait for each other.
+CREATE FUNCTION weir.open_checkpoints(
+    subscription text, generation integer, topics text[], partitions integer[], lanes integer, only_recorded boolean)
+RETURNS void LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+#variable_conflict use_column
+DECLARE
+    at record;
+BEGIN
+    PERFORM FROM weir.subscriptions s
+        WHERE s.subscription = open_checkpoints.subscription AND s.generation = open_checkpoints.generation
+        FOR NO KEY UPDATE;
+    INSERT INTO weir.checkpoints (subscription, generation, topic, partition, lanes, lane)
+        SELECT open_checkpoints.subscription, open_checkpoints.generation, p.topic, p.partition, open_checkpoints.lanes, l.lane
+        FROM unnest(topics, partitions) AS p(topic, partition), generate_series(0, open_checkpoints.lanes - 1) AS l(lane)
+        WHERE (NOT only_recorded OR EXISTS (SELECT FROM weir.topics t WHERE t.topic = p.topic))
+          AND NOT EXISTS (SELECT FROM weir.checkpoints c
+                          WHERE c.subscription = open_checkpoints.subscription AND c.generation = open_checkpoints.generation
+                            AND c.topic = p.topic AND c.partition = p.partition);
+    FOR at IN SELECT c.topic, c.partition, max(c.next_offset) AS next_offset, max(c.position) AS position,
+                     max(c.epoch) AS epoch, sum(c.events) AS events, max(c.last_processed_at) AS last_processed_at
+              FROM (SELECT c.* FROM weir.checkpoints c, unnest(topics, partitions) AS p(topic, partition)
+                    WHERE c.subscription = open_checkpoints.subscription AND c.generation = open_checkpoints.generation
+                      AND c.topic = p.topic AND c.partition = p.partition
+                    ORDER BY c.topic, c.partition, c.lane FOR UPDATE OF c) c
+              GROUP BY c.topic, c.partition
+              HAVING min(c.lanes) <> open_checkpoints.lanes AND min(c.next_offset) = max(c.next_offset)
+                 AND min(c.position) = max(c.position) AND count(*) = min(c.lanes)
+    LOOP
+        DELETE FROM weir.checkpoints c
+            WHERE c.subscription = open_checkpoints.subscription AND c.generation = open_checkpoints.generation
+              AND c.topic = at.topic AND c.partition = at.partition;
+        INSERT INTO weir.checkpoints (subscription, generation, topic, partition, lanes, lane, next_offset, position,
+                                      epoch, events, last_processed_at)
+            SELECT open_checkpoints.subscription, open_checkpoints.generation, at.topic, at.partition,
+                   open_checkpoints.lanes, l.lane, at.next_offset, at.position, at.epoch + 1,
+                   CASE WHEN l.lane = 0 THEN at.events ELSE 0 END, at.last_processed_at
+            FROM generate_series(0, open_checkpoints.lanes - 1) AS l(lane);
+    END LOOP;
+END $$;
+
+-- Dead letters: what a subscription could not apply, and what waits behind it.
+CREATE TABLE weir.parked (
+    subscription     text        NOT NULL,
+    generation       integer     NOT NULL,
+    aggregate_type   text        NOT NULL,
+    aggregate_id     text        NOT NULL,
+    topic            text        NOT NULL,
+    partition        integer     NOT NULL,
+    since            timestamptz NOT NULL DEFAULT clock_timestamp(),
+    redrives         integer     NOT NULL DEFAULT 0,
+    next_redrive_at  timestamptz,
+    PRIMARY KEY (subscription, generation, aggregate_type, aggregate_id),
+    FOREIGN KEY (subscription, generation) REFERENCES weir.subscriptions
+);
+COMMENT ON TABLE weir.parked IS 'aggregates whose events wait, in order, in dead_letters; written by the runtime alone, with a checkpoint';
+COMMENT ON COLUMN weir.parked.next_redrive_at IS 'when the runtime tries again by itself; NULL: not any more';
+
+CREATE TABLE weir.dead_letters (
+    id             bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    subscription   text        NOT NULL,
+    generation     integer     NOT NULL,
+    topic          text        NOT NULL,
+    partition      integer     NOT NULL,
+    message_offset bigint,
+    position       bigint,
+    aggregate_type text        NOT NULL,
+    aggregate_id   text        NOT NULL,
+    version        bigint,
+    event_id       uuid,
+    event_type     text,
+    key            bytea,
+    value          bytea,
+    header_names   text[]      NOT NULL DEFAULT '{}',
+    header_values  bytea[]     NOT NULL DEFAULT '{}',
+    message_time   timestamptz,
+    cause          text        NOT NULL CHECK (cause IN ('refused', 'unreadable', 'behind')),
+    status         text        NOT NULL DEFAULT 'waiting' CHECK (status IN ('waiting', 'applied', 'discarded', 'skipped')),
+    error_class    text,
+    error_text     text,
+    attempts       integer     NOT NULL DEFAULT 0,
+    first_at       timestamptz NOT NULL DEFAULT clock_timestamp(),
+    last_at        timestamptz NOT NULL DEFAULT clock_timestamp(),
+    mark           text        CHECK (mark IN ('retry', 'discard')),
+    edited         bytea,
+    published_at   timestamptz,
+    FOREIGN KEY (subscription, generation) REFERENCES weir.subscriptions
+);
+CREATE INDEX dead_letters_waiting ON weir.dead_letters (subscription, generation, aggregate_type, aggregate_id, id)
+    WHERE status = 'waiting';
+CREATE INDEX dead_letters_marked ON weir.dead_letters (subscription, generation) WHERE mark IS NOT NULL;
+CREATE INDEX dead_letters_unpublished ON weir.dead_letters (subscription, id) WHERE published_at IS NULL;
+COMMENT ON COLUMN weir.dead_letters.cause IS 'refused by the handler; unreadable as an event; behind one of its aggregate';
+COMMENT ON COLUMN weir.dead_letters.message_offset IS 'NULL: read from the store';
+COMMENT ON COLUMN weir.dead_letters.mark IS 'what a person asked for and the runtime has not done yet';
+COMMENT ON COLUMN weir.dead_letters.edited IS 'a value to be applied instead of the original one, which stays';
+COMMENT ON COLUMN weir.dead_letters.published_at IS 'when it went to the dead letter topic';
+
+CREATE TABLE weir.dead_letter_log (
+    at          timestamptz NOT NULL DEFAULT clock_timestamp(),
+    by          text        NOT NULL DEFAULT session_user,
+    letter      bigint      NOT NULL,
+    action      text        NOT NULL,
+    detail      text
+);
+CREATE INDEX dead_letter_log_letter ON weir.dead_letter_log (letter, at);
+COMMENT ON TABLE weir.dead_letter_log IS 'who did what to a letter: parked, retry, discard, edit asked for; applied, discarded, failed by the runtime';
