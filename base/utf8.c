@@ -6,6 +6,7 @@
 #include "base/utf8_int.h"
 
 #include <stdbool.h>
+#include <string.h>
 
 static bool continues(char c)
 {
@@ -48,4 +49,17 @@ size_t weir_utf8_length(const char *text, size_t left)
         return forms[i].length;
     }
     return 0;
+}
+
+void weir_utf8_clean(char *text)
+{
+    for (size_t left = strlen(text); left > 0;) {
+        size_t bytes = weir_utf8_length(text, left);
+        if (bytes == 0) {
+            *text = '?';
+            bytes = 1;
+        }
+        text += bytes;
+        left -= bytes;
+    }
 }

@@ -8,4 +8,8 @@
  * `left` bytes are there; 0 if it is none: cut short, overlong, a surrogate, beyond U+10FFFF. */
 size_t weir_utf8_length(const char *text, size_t left);
 
+/* weir_utf8_clean makes text readable for who takes nothing else: a byte that belongs to no
+ * character becomes a question mark. */
+void weir_utf8_clean(char *text);
+
 #endif

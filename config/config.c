@@ -251,6 +251,12 @@ int64_t weir_config_subscription_integer(const weir_config *config, const char *
     return of_name(config, WEIR_SUBSCRIPTIONS, subscription, key, INTEGERS)->integer;
 }
 
+const char *weir_config_subscription_text(const weir_config *config, const char *subscription,
+                                          const char *key)
+{
+    return of_name(config, WEIR_SUBSCRIPTIONS, subscription, key, TEXTS)->text;
+}
+
 static const char *written_name(const weir_config *config, const char *section, size_t index)
 {
     for (size_t i = 0; i < config->overlay_count; i++)

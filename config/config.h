@@ -59,6 +59,9 @@ const char *weir_config_item_key(const weir_config *config, const char *name,
 int64_t weir_config_subscription_integer(const weir_config *config, const char *subscription,
                                          const char *key);
 
+const char *weir_config_subscription_text(const weir_config *config, const char *subscription,
+                                          const char *key);
+
 /* Names under `subscriptions:`, so that one that no projection answers to can be refused. */
 size_t weir_config_subscriptions(const weir_config *config);
 const char *weir_config_subscription_name(const weir_config *config, size_t index);

@@ -117,6 +117,11 @@ const weir_setting weir_settings[] = {
         "subscriptions.*.on_poison", "park", "park|skip|halt",
         "park: it and what follows of its aggregate wait as dead letters; skip: it alone becomes "
         "one and the rest goes on; halt: the subscription stops"),
+    TEXT("subscriptions.*.redrive", "10s,1m,10m",
+         "when a parked aggregate is tried again by itself, each after the failure before; then by "
+         "hand; none: by hand only"),
+    INTEGER("subscriptions.*.drain_ms", "5000", 0, 120000, "ms",
+            "when the group takes partitions, a transaction that lasts longer is cancelled"),
     INTEGER("subscriptions.*.parked_most", "10000", 1, 1000000, "",
             "the subscription stops when so many aggregates are parked: then it is not the events"),
     CHOICE("subscriptions.*.on_hole", "heal", "heal|halt",

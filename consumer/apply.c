@@ -1,10 +1,11 @@
-/* Applying a batch: effects and checkpoint in one transaction, one round trip.
+/* Applying a lane's share of a round: effects and checkpoint in one transaction, one round trip.
  *
- * A transaction is BEGIN, the checkpoint's compare-and-swap, the handler's calls, COMMIT. The swap
- * comes first: who lost the partition fails before doing any work, and waits for nobody's rows but
- * the checkpoint's. A refused batch is applied again event by event, each in a transaction of its
- * own, until the culprit fails alone. A batch too large for its memory is halved. It must never
- * commit effects without their checkpoint, nor a checkpoint without its effects. */
+ * A transaction is BEGIN, the checkpoint's compare-and-swap, dead letters, the handler's calls,
+ * COMMIT. The swap comes first: who lost the partition fails before doing any work, and waits for
+ * nobody's rows but the checkpoint's. What is refused, or too large, is halved, and each half is a
+ * transaction of its own: the good part commits, and the culprit ends up alone. There it is tried
+ * again, and then becomes a dead letter, as does whatever follows of its aggregate. It must never
+ * commit effects without their checkpoint, nor a checkpoint without its effects or letters. */
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,19 +15,26 @@
 #define BEGIN_CALL 0
 #define MOVE_CALL 1
 #define STATEMENT_TIMEOUT "57014" /* fewer events may be quicker */
-#define SINGLY_MOST_US 60000000   /* then the group hears from us before it gives us up */
+#define ATTEMPT_MS 10             /* before the second attempt; each other one waits longer */
+#define ATTEMPT_MAX_MS 1000
 
 typedef enum outcome {
     DONE,
     GIVE_UP,   /* RETRY, or the checkpoint was lost: start over from the rows */
-    TOO_LARGE, /* for the arena */
+    TOO_LARGE, /* for the arena, or for the time that a statement may take */
     REFUSED,   /* one of the handler's calls, or the commit of them */
     STOP,      /* the culprit is known */
 } outcome;
 
-/* A part of the batch. */
+/* A part of a share, and what becomes of it. */
 typedef struct slice {
+    weir_lane *lane;
+    const weir_round *round;
+    const weir_share *share;
     size_t from, to;
+    const weir_error
+        *condemned; /* why its only event becomes a letter; NULL: it is to be applied */
+    int attempts;   /* that were made of it */
 } slice;
 
 bool weir_apply_prepare(weir_connection *connection, weir_error *error)
@@ -67,36 +75,83 @@ bool weir_calls_add(weir_calls *calls, weir_call call, size_t event, const char 
     return true;
 }
 
-/* Sets each partition's to_*: where this slice takes its row. What was skipped behind the last
- * event goes with the last slice. */
-static void plan_moves(weir_subscription *s, slice part)
+static bool is_mine(const weir_lane *lane, int32_t number)
 {
-    size_t count;
-    weir_partition *partitions = weir_source_partitions(s->source, &count);
-    for (size_t i = 0; i < count; i++) {
-        weir_partition *p = &partitions[i];
-        p->to_offset = p->next_offset;
-        p->to_position = p->position;
-        p->to_events = 0;
-    }
-    for (size_t i = part.from; i < part.to; i++) {
-        weir_partition *p = &partitions[s->intake.origins[i].partition];
-        p->to_offset = s->intake.origins[i].offset + 1;
-        p->to_position = s->intake.events[i].position;
-        p->to_events++;
-    }
-    for (size_t i = 0; i < count && part.to == s->intake.count; i++)
-        partitions[i].to_offset = partitions[i].seen_offset;
+    return (size_t)number % lane->subscription->lanes.count == lane->number;
 }
 
-static void keep_moves(weir_subscription *s)
+static void raise_to(int64_t *value, int64_t least)
+{
+    *value = *value > least ? *value : least;
+}
+
+/* Sets to_* of the lane's rows: where this slice takes them. What was skipped behind the last event
+ * goes with the last slice. An event from the store moves the position alone. */
+static void plan_moves(const slice *part)
 {
     size_t count;
-    weir_partition *partitions = weir_source_partitions(s->source, &count);
-    for (size_t i = 0; i < count; i++) {
-        partitions[i].next_offset = partitions[i].to_offset;
-        partitions[i].position = partitions[i].to_position;
+    weir_partition *partitions = weir_subscription_partitions(part->lane->subscription, &count);
+    bool last = part->to == part->share->count;
+    for (size_t i = 0; i < count; i++)
+        for (int32_t l = 0; l < partitions[i].lanes; l++) {
+            weir_row *row = &partitions[i].rows[l];
+            if (!is_mine(part->lane, l))
+                continue;
+            row->to_offset = row->next_offset;
+            row->to_position = row->position;
+            row->to_events = 0;
+        }
+    for (size_t i = part->from; i < part->to; i++) {
+        const weir_origin *origin = &part->share->origins[i];
+        weir_row *row = &partitions[origin->partition].rows[origin->lane];
+        raise_to(&row->to_offset, origin->offset == WEIR_FROM_STORE ? 0 : origin->offset + 1);
+        raise_to(&row->to_position, part->share->events[i].position);
+        row->to_events++;
     }
+    for (size_t i = 0; last && i < part->round->reach_count; i++)
+        for (int32_t l = 0; l < partitions[i].lanes; l++)
+            if (is_mine(part->lane, l)) {
+                raise_to(&partitions[i].rows[l].to_offset, part->round->reach[i].offset);
+                raise_to(&partitions[i].rows[l].to_position, part->round->reach[i].position);
+            }
+}
+
+static int fill_moves(const slice *part)
+{
+    size_t count;
+    weir_subscription *s = part->lane->subscription;
+    weir_partition *partitions = weir_subscription_partitions(s, &count);
+    weir_moves_begin(&part->lane->moves);
+    for (size_t i = 0; i < count; i++)
+        for (int32_t l = 0; l < partitions[i].lanes; l++) {
+            const weir_row *row = &partitions[i].rows[l];
+            if (is_mine(part->lane, l) &&
+                (row->to_offset != row->next_offset || row->to_position != row->position))
+                weir_moves_add(&part->lane->moves, &partitions[i], l);
+        }
+    return weir_moves_end(&part->lane->moves, weir_subscription_owner(s));
+}
+
+static void keep_moves(const slice *part)
+{
+    size_t count;
+    weir_subscription *s = part->lane->subscription;
+    weir_partition *partitions = weir_subscription_partitions(s, &count);
+    pthread_mutex_lock(&s->lanes.lock);
+    for (size_t i = 0; i < count; i++) {
+        weir_partition *p = &partitions[i];
+        int64_t lowest = INT64_MAX;
+        for (int32_t l = 0; l < p->lanes; l++) {
+            weir_row *row = &p->rows[l];
+            if (is_mine(part->lane, l)) {
+                row->next_offset = row->to_offset;
+                row->position = row->to_position;
+            }
+            lowest = row->next_offset < lowest ? row->next_offset : lowest;
+        }
+        atomic_store(&p->committed, lowest);
+    }
+    pthread_mutex_unlock(&s->lanes.lock);
 }
 
 static bool add_plain(weir_calls *calls, const char *statement, weir_error *error)
@@ -104,13 +159,84 @@ static bool add_plain(weir_calls *calls, const char *statement, weir_error *erro
     return weir_calls_add(calls, (weir_call){statement, NULL, 0}, SIZE_MAX, NULL, error);
 }
 
-static bool collect(weir_subscription *s, slice part, bool singly, weir_calls *calls,
-                    weir_error *error)
+static bool is_parked(const slice *part, size_t i)
 {
-    const weir_batch batch = {s->intake.events + part.from, part.to - part.from, s->calls_arena};
-    const weir_call move = {"checkpoint_move", s->moves.params, WEIR_MOVE_PARAMS};
-    return add_plain(calls, "begin", error) && weir_calls_add(calls, move, SIZE_MAX, NULL, error) &&
-           (batch.count == 0 || s->handler->collect(s->session, &batch, singly, calls, error)) &&
+    const weir_event *event = &part->share->events[i];
+    return part->lane->parked.count > 0 &&
+           weir_parked_has(&part->lane->parked, event->aggregate_type, event->aggregate_id);
+}
+
+/* Whether the event at i is a letter rather than something to apply. */
+static bool is_letter(const slice *part, size_t i)
+{
+    return part->condemned || is_parked(part, i);
+}
+
+static bool add_letter(const slice *part, size_t i, weir_calls *calls, weir_error *error)
+{
+    size_t count;
+    weir_subscription *s = part->lane->subscription;
+    const weir_origin *origin = &part->share->origins[i];
+    const weir_partition *p = &weir_subscription_partitions(s, &count)[origin->partition];
+    bool behind = is_parked(part, i);
+    const weir_letter letter = {
+        .topic = p->topic,
+        .partition = p->number,
+        .offset = origin->offset,
+        .event = &part->share->events[i],
+        .raw = origin->raw,
+        .cause = origin->error ? WEIR_LETTER_UNREADABLE
+                 : behind      ? WEIR_LETTER_BEHIND
+                               : WEIR_LETTER_REFUSED,
+        .skipped = !behind && s->on_poison == WEIR_POISON_SKIP,
+        .error = origin->error ? origin->error : part->condemned,
+        .attempts = part->attempts,
+        .redrive_s = s->redrives.count > 0 ? s->redrives.seconds[0] : 0,
+    };
+    weir_call call;
+    return weir_letter_call(&letter, s->name, s->generation, part->lane->arena, &call, error) &&
+           weir_calls_add(calls, call, i, NULL, error);
+}
+
+/* Letters first, so that a call that fails behind them is the handler's or the commit's. What is
+ * left to apply is gathered if there are any. */
+static bool add_letters(const slice *part, weir_calls *calls, weir_batch *batch, weir_error *error)
+{
+    size_t letters = 0, count = part->to - part->from;
+    *batch = (weir_batch){part->share->events + part->from, count, part->lane->arena};
+    for (size_t i = part->from; i < part->to; i++) {
+        if (!is_letter(part, i))
+            continue;
+        if (!add_letter(part, i, calls, error))
+            return false;
+        letters++;
+    }
+    if (letters == 0)
+        return true;
+    weir_event *rest = weir_arena_alloc(part->lane->arena, (count - letters + 1) * sizeof *rest);
+    if (!rest)
+        return weir_fail(error, WEIR_FATE_RETRY, "the batch does not fit its memory");
+    batch->events = rest;
+    batch->count = 0;
+    for (size_t i = part->from; i < part->to; i++)
+        if (!is_letter(part, i))
+            rest[batch->count++] = part->share->events[i];
+    return true;
+}
+
+/* own: how many of the first calls are the runtime's. */
+static bool collect(const slice *part, weir_calls *calls, size_t *own, weir_error *error)
+{
+    weir_subscription *s = part->lane->subscription;
+    const weir_call move = {"checkpoint_move", part->lane->moves.params, WEIR_MOVE_PARAMS};
+    bool singly = part->to - part->from == 1;
+    weir_batch batch;
+    if (!add_plain(calls, "begin", error) || !weir_calls_add(calls, move, SIZE_MAX, NULL, error) ||
+        !add_letters(part, calls, &batch, error))
+        return false;
+    *own = calls->count;
+    return (batch.count == 0 ||
+            s->handler->collect(part->lane->session, &batch, singly, calls, error)) &&
            add_plain(calls, "commit", error);
 }
 
@@ -128,9 +254,9 @@ static bool commits_apart(void)
 }
 #endif
 
-static bool send(weir_subscription *s, const weir_calls *calls, int *failed, weir_error *error)
+static bool send(weir_lane *lane, const weir_calls *calls, int *failed, weir_error *error)
 {
-    weir_connection *connection = weir_store_connection(s->store);
+    weir_connection *connection = weir_store_connection(lane->store);
     int count = (int)calls->count;
     if (!commits_apart())
         return weir_connection_pipeline(connection, calls->calls, count, failed, error);
@@ -150,14 +276,15 @@ static bool send(weir_subscription *s, const weir_calls *calls, int *failed, wei
 
 /* Whose fault a failed pipeline was. Trouble with the runtime's own calls passes or needs a person,
  * but is never an event's. */
-static outcome blame(weir_subscription *s, const weir_calls *calls, int failed, weir_error *error)
+static outcome blame(const weir_lane *lane, const weir_calls *calls, int failed, size_t own,
+                     weir_error *error)
 {
-    if (failed == BEGIN_CALL || failed == MOVE_CALL || !weir_store_alive(s->store))
+    size_t call = (size_t)failed;
+    if (call < own || !weir_store_alive(lane->store))
         error->fate = WEIR_FATE_RETRY;
-    bool slow = failed > MOVE_CALL && strcmp(error->sqlstate, STATEMENT_TIMEOUT) == 0;
+    bool slow = call >= own && strcmp(error->sqlstate, STATEMENT_TIMEOUT) == 0;
     if (error->fate == WEIR_FATE_RETRY)
         return slow ? TOO_LARGE : GIVE_UP;
-    size_t call = (size_t)failed;
     if (call < calls->count && calls->label[call])
         weir_error_prefix(error, "%s", calls->label[call]);
     else if (call + 1 >= calls->count)
@@ -165,35 +292,64 @@ static outcome blame(weir_subscription *s, const weir_calls *calls, int failed, 
     return REFUSED;
 }
 
-static void count_applied(weir_subscription *s, slice part, int64_t started_us)
+static void count_applied(const slice *part, int64_t started_us)
 {
+    weir_subscription *s = part->lane->subscription;
     int64_t now = weir_clock_monotonic_us();
-    weir_metric_add(s->meters.events, (double)(part.to - part.from));
+    size_t events = part->to - part->from;
+    weir_metric_add(s->meters.events, (double)events);
     weir_metric_add(s->meters.batches, 1);
     weir_metric_observe(s->meters.apply_seconds, (double)(now - started_us) / 1e6);
-    atomic_fetch_add(&s->health.events, (int_fast64_t)(part.to - part.from));
+    atomic_fetch_add(&s->health.events, (int_fast64_t)events);
     atomic_store(&s->health.progress_us, now);
-    if (part.to > part.from) /* what comes next was recorded later than this */
-        s->oldest_us = s->intake.events[part.to - 1].recorded_at_us;
+    atomic_store(&s->lanes.worked, true);
+    if (events > 0) /* what comes next was recorded later than this */
+        atomic_store(&s->oldest_us, part->share->events[part->to - 1].recorded_at_us);
 }
 
-static outcome transact(weir_subscription *s, slice part, bool singly, weir_error *error)
+/* After the commit: a condemned event's aggregate is parked from now on. */
+static void note_letters(const slice *part)
 {
-    size_t count;
+    weir_subscription *s = part->lane->subscription;
+    size_t letters = 0;
+    for (size_t i = part->from; i < part->to; i++)
+        letters += is_letter(part, i);
+    weir_metric_add(s->meters.letters, (double)letters);
+    const weir_event *event = &part->share->events[part->from];
+    if (!part->condemned || is_parked(part, part->from))
+        return;
+    WEIR_WARN(
+        "subscription", s->name,
+        s->on_poison == WEIR_POISON_SKIP ? "skipped an event: it is a dead letter"
+                                         : "parked an aggregate: its events wait as dead letters",
+        WEIR_TEXT("aggregate_type", event->aggregate_type),
+        WEIR_TEXT("aggregate_id", event->aggregate_id), WEIR_NUMBER("position", event->position),
+        WEIR_TEXT("cause", part->condemned->message));
+    if (s->on_poison == WEIR_POISON_PARK)
+        weir_parked_add(&part->lane->parked, event->aggregate_type, event->aggregate_id);
+}
+
+static outcome transact(const slice *part, weir_error *error)
+{
     int failed;
+    size_t own = 0;
     int64_t started_us = weir_clock_monotonic_us();
-    const weir_partition *partitions = weir_source_partitions(s->source, &count);
-    weir_calls calls = {.arena = s->calls_arena};
-    weir_arena_reset(s->calls_arena);
-    plan_moves(s, part);
-    if (weir_moves_fill(&s->moves, weir_subscription_owner(s), partitions, count) == 0)
+    weir_calls calls = {.arena = part->lane->arena};
+    if (atomic_load(&part->lane->subscription->lanes.abandon)) {
+        weir_fail(error, WEIR_FATE_RETRY, "the partitions are given back");
+        return GIVE_UP;
+    }
+    weir_arena_reset(part->lane->arena);
+    plan_moves(part);
+    if (fill_moves(part) == 0)
         return DONE;
-    if (!collect(s, part, singly, &calls, error))
+    if (!collect(part, &calls, &own, error))
         return error->fate == WEIR_FATE_RETRY ? TOO_LARGE : REFUSED;
-    if (!send(s, &calls, &failed, error))
-        return blame(s, &calls, failed, error);
-    keep_moves(s);
-    count_applied(s, part, started_us);
+    if (!send(part->lane, &calls, &failed, error))
+        return blame(part->lane, &calls, failed, own, error);
+    keep_moves(part);
+    count_applied(part, started_us);
+    note_letters(part);
     if (WEIR_FAILPOINT(consumer_after_commit)) {
         weir_fail(error, WEIR_FATE_RETRY, "failpoint after commit");
         return GIVE_UP;
@@ -201,63 +357,149 @@ static outcome transact(weir_subscription *s, slice part, bool singly, weir_erro
     return DONE;
 }
 
-static outcome fail_too_large(weir_subscription *s, size_t event, weir_error *error)
+/* An event that is alone and does not fit, or takes too long. */
+static void name_large(const slice *part, weir_error *error)
 {
-    if (strcmp(error->sqlstate, STATEMENT_TIMEOUT) == 0) { /* a lock may be in its way: tried on */
-        weir_intake_name(s, event, error);
-        return GIVE_UP;
+    const weir_subscription *s = part->lane->subscription;
+    if (strcmp(error->sqlstate, STATEMENT_TIMEOUT) == 0)
+        error->fate = WEIR_FATE_POISON;
+    else
+        weir_fail(error, WEIR_FATE_POISON,
+                  "it does not fit in the memory of a batch, %zu bytes: raise "
+                  "subscriptions.%s.batch_bytes",
+                  s->memory, s->name);
+}
+
+/* Waits before another attempt; false: the lane must give up. */
+static bool wait_attempt(const weir_lane *lane, int attempts)
+{
+    int ms = ATTEMPT_MS << (attempts < 8 ? attempts - 1 : 7);
+    for (int left = ms < ATTEMPT_MAX_MS ? ms : ATTEMPT_MAX_MS; left > 0; left -= ATTEMPT_MS)
+        if (atomic_load(&lane->subscription->lanes.abandon) ||
+            weir_stop_wait(lane->subscription->stop, ATTEMPT_MS))
+            return false;
+    return true;
+}
+
+/* Writes the event off: as a dead letter, its aggregate parked or not. */
+static outcome condemn(slice part, const weir_error *why, weir_error *error)
+{
+    weir_subscription *s = part.lane->subscription;
+    if (s->on_poison == WEIR_POISON_PARK && part.lane->parked.count >= s->parked_most) {
+        weir_fail(error, WEIR_FATE_FATAL,
+                  "%zu aggregates are parked in one lane: that is no matter of single events any "
+                  "more. The last one: %s",
+                  part.lane->parked.count, why->message);
+        weir_round_name(s, part.share, part.from, error);
+        return STOP;
     }
-    weir_fail(error, WEIR_FATE_POISON,
-              "it does not fit in the memory of a batch, %zu bytes: raise "
-              "subscriptions.%s.batch_bytes",
-              s->memory, s->name);
-    weir_intake_name(s, event, error);
+    part.condemned = why;
+    outcome o = transact(&part, error);
+    if (o == DONE)
+        return DONE;
+    error->fate = WEIR_FATE_RETRY; /* it was only the runtime's own calls */
+    return GIVE_UP;
+}
+
+/* The event that is refused alone. */
+static outcome judge(slice part, weir_error *error)
+{
+    weir_subscription *s = part.lane->subscription;
+    outcome o = REFUSED;
+    for (part.attempts = 1; o == REFUSED; part.attempts++) {
+        bool poison = error->fate == WEIR_FATE_POISON || error->fate == WEIR_FATE_CONFLICT;
+        bool last = part.attempts >= s->attempts;
+        if (!poison || (last && s->on_poison == WEIR_POISON_HALT)) {
+            weir_round_name(s, part.share, part.from, error);
+            return STOP;
+        }
+        if (last) {
+            const weir_error why = *error;
+            return condemn(part, &why, error);
+        }
+        weir_metric_add(s->meters.retries, 1);
+        if (!wait_attempt(part.lane, part.attempts)) {
+            weir_fail(error, WEIR_FATE_RETRY, "the partitions are given back");
+            return GIVE_UP;
+        }
+        o = transact(&part, error);
+        if (o == TOO_LARGE) {
+            name_large(&part, error);
+            o = REFUSED;
+        }
+    }
+    return o;
+}
+
+/* One that cannot be read needs no attempts: it would be the same. */
+static outcome judge_unreadable(slice part, weir_error *error)
+{
+    weir_subscription *s = part.lane->subscription;
+    const weir_error *why = part.share->origins[part.from].error;
+    if (s->on_poison != WEIR_POISON_HALT)
+        return condemn(part, why, error);
+    *error = *why;
+    weir_round_name(s, part.share, part.from, error);
     return STOP;
 }
 
-static outcome apply_singly(weir_subscription *s, slice part, weir_error *error)
+static bool has_unreadable(const slice *part)
 {
-    const weir_error refused = *error;
-    int64_t started_us = weir_clock_monotonic_us();
-    for (size_t i = part.from; i < part.to; i++) {
-        if (weir_clock_monotonic_us() - started_us > SINGLY_MOST_US) {
-            weir_fail(error, WEIR_FATE_RETRY, "applying events one by one takes long");
-            return GIVE_UP;
-        }
-        outcome o = transact(s, (slice){i, i + 1}, true, error);
-        if (o == TOO_LARGE)
-            return fail_too_large(s, i, error);
-        if (o == REFUSED)
-            weir_intake_name(s, i, error);
-        if (o != DONE)
-            return o == REFUSED ? STOP : o;
-    }
-    if (!s->warned_set_statement && part.to - part.from > 1)
-        WEIR_WARN("subscription", s->name,
-                  "a batch was refused although each of its events passed alone: the statement "
-                  "does not hold for sets of events",
-                  WEIR_TEXT("cause", refused.message));
-    s->warned_set_statement = true;
-    return DONE;
+    for (size_t i = part->from; i < part->to; i++)
+        if (part->share->origins[i].error)
+            return true;
+    return false;
 }
 
-static outcome apply_part(weir_subscription *s, slice part, weir_error *error)
+static outcome apply_part(slice part, weir_error *error);
+
+static outcome apply_halves(slice part, weir_error *error)
 {
-    outcome o = transact(s, part, false, error);
-    if (o == REFUSED && part.to > part.from)
-        return apply_singly(s, part, error);
-    if (o != TOO_LARGE)
+    slice first = part, second = part;
+    first.to = second.from = part.from + (part.to - part.from) / 2;
+    outcome o = apply_part(first, error);
+    return o == DONE ? apply_part(second, error) : o;
+}
+
+static void warn_set_statement(weir_lane *lane, const weir_error *refused, double letters)
+{
+    const weir_subscription *s = lane->subscription;
+    if (lane->warned_set_statement || weir_metric_value(s->meters.letters) > letters)
+        return;
+    lane->warned_set_statement = true;
+    WEIR_WARN("subscription", s->name,
+              "a batch was refused although each of its events passed alone: the statement "
+              "does not hold for sets of events",
+              WEIR_TEXT("cause", refused->message));
+}
+
+static outcome apply_part(slice part, weir_error *error)
+{
+    bool alone = part.to - part.from == 1, unreadable = has_unreadable(&part);
+    if (unreadable)
+        return alone ? judge_unreadable(part, error) : apply_halves(part, error);
+    double letters = weir_metric_value(part.lane->subscription->meters.letters);
+    outcome o = transact(&part, error);
+    if (part.to == part.from || (o != REFUSED && o != TOO_LARGE))
         return o;
-    size_t middle = part.from + (part.to - part.from) / 2;
-    if (middle == part.from)
-        return fail_too_large(s, part.from, error);
-    o = apply_part(s, (slice){part.from, middle}, error);
-    return o == DONE ? apply_part(s, (slice){middle, part.to}, error) : o;
+    if (!alone) {
+        const weir_error refused = *error;
+        outcome halves = apply_halves(part, error);
+        if (halves == DONE && o == REFUSED)
+            warn_set_statement(part.lane, &refused, letters);
+        return halves;
+    }
+    if (o == TOO_LARGE)
+        name_large(&part, error);
+    return judge(part, error);
 }
 
-bool weir_apply(weir_subscription *s, weir_error *error)
+bool weir_apply(weir_lane *lane, weir_round *round, weir_error *error)
 {
-    if (s->intake.count > 0)
-        s->oldest_us = s->intake.events[0].recorded_at_us;
-    return apply_part(s, (slice){0, s->intake.count}, error) == DONE;
+    const weir_share *share = &round->shares[lane->number];
+    if (share->count > 0)
+        atomic_store(&lane->subscription->oldest_us, share->events[0].recorded_at_us);
+    if (WEIR_FAILPOINT(consumer_before_apply))
+        return weir_fail(error, WEIR_FATE_RETRY, "failpoint before apply");
+    return apply_part((slice){lane, round, share, 0, share->count, NULL, 0}, error) == DONE;
 }

@@ -2,9 +2,8 @@
  *
  * The headers come in the order in which the relay writes them, so each is first compared with the
  * one that should stand there; a producer or a mirror that reorders them only costs time.
- * Everything an event points to is copied into the batch's arena, so that the message, which holds
- * a whole fetch response in memory, can go at once. It must never guess: what is missing or
- * malformed in a message of ours is an error that names the header. */
+ * An event's texts are the headers' own: whoever reads one keeps them as long. It must never guess:
+ * what is missing or malformed in a message of ours is an error that names the header. */
 #include "consumer/decode_int.h"
 
 #include <string.h>
@@ -14,6 +13,11 @@ static const struct {
     const char *text;
     size_t length;
 } names[WEIR_FIELD_COUNT] = {WEIR_FIELDS_LIST(FIELD_NAME)};
+
+const char *weir_field_name(weir_field field)
+{
+    return names[field].text;
+}
 
 static bool is_field(const weir_header *header, size_t length, size_t field)
 {
@@ -29,6 +33,23 @@ static size_t field_of(const weir_header *header, size_t expected)
         if (is_field(header, length, field))
             return field;
     return WEIR_FIELD_COUNT;
+}
+
+const char *weir_field_known(const char *name)
+{
+    size_t length = strlen(name);
+    for (size_t field = 0; field < WEIR_FIELD_COUNT; field++)
+        if (names[field].length == length && memcmp(name, names[field].text, length) == 0)
+            return names[field].text;
+    return NULL;
+}
+
+char *weir_put_text(char *to, const char *bytes, size_t length)
+{
+    if (length > 0)
+        memcpy(to, bytes, length);
+    to[length] = '\0';
+    return to + length + 1;
 }
 
 void weir_fields_find(const weir_header *headers, size_t count, weir_fields *fields)
@@ -95,13 +116,11 @@ static bool fail_full(weir_error *error)
     return weir_fail(error, WEIR_FATE_POISON, "the message is larger than the memory of a batch");
 }
 
-static bool copy_text(const weir_fields *fields, weir_field field, weir_arena *arena,
-                      const char **copy, weir_error *error)
+static bool read_text(const weir_fields *fields, weir_field field, const char **text,
+                      weir_error *error)
 {
-    if (!fields->of[field].text || fields->of[field].length == 0)
-        return fail_field(field, fields, error);
-    *copy = weir_arena_copy(arena, fields->of[field].text, fields->of[field].length);
-    return *copy || fail_full(error);
+    *text = fields->of[field].text;
+    return (*text && fields->of[field].length > 0) || fail_field(field, fields, error);
 }
 
 static bool read_time(const weir_fields *fields, weir_field field, int64_t *time_us,
@@ -146,7 +165,7 @@ static bool read_metadata(const weir_fields *fields, weir_arena *arena, weir_buf
 {
     event->metadata_length = fields->of[WEIR_FIELD_METADATA].length;
     if (fields->of[WEIR_FIELD_METADATA].text)
-        return copy_text(fields, WEIR_FIELD_METADATA, arena, &event->metadata, error);
+        return read_text(fields, WEIR_FIELD_METADATA, &event->metadata, error);
     build_metadata(fields, scratch);
     if (scratch->overflow)
         return fail_full(error);
@@ -181,8 +200,11 @@ static bool read_data(const weir_fields *fields, weir_payload payload, weir_aren
         return false;
     if (!event->binary && payload.length == 0)
         return weir_fail(error, WEIR_FATE_POISON, "the message has no data");
-    event->data = weir_arena_copy(arena, payload.bytes, payload.length);
+    bool unwrapped = payload.bytes == scratch->data && payload.length > 0;
+    event->data = unwrapped ? weir_arena_copy(arena, payload.bytes, payload.length) : payload.bytes;
     event->data_length = payload.length;
+    if (!event->data && payload.length == 0) /* no bytes at all are none */
+        event->data = "";
     return event->data || fail_full(error);
 }
 
@@ -223,10 +245,10 @@ bool weir_event_read(const weir_fields *fields, const weir_chain *chain, weir_pa
 {
     *event = (weir_event){.position = chain->position};
     return read_identity(fields, event, error) &&
-           copy_text(fields, WEIR_FIELD_TYPE, arena, &event->type, error) &&
-           copy_text(fields, WEIR_FIELD_SUBJECT, arena, &event->aggregate_id, error) &&
-           copy_text(fields, WEIR_FIELD_AGGREGATE_TYPE, arena, &event->aggregate_type, error) &&
-           copy_text(fields, WEIR_FIELD_CONTENT_TYPE, arena, &event->content_type, error) &&
+           read_text(fields, WEIR_FIELD_TYPE, &event->type, error) &&
+           read_text(fields, WEIR_FIELD_SUBJECT, &event->aggregate_id, error) &&
+           read_text(fields, WEIR_FIELD_AGGREGATE_TYPE, &event->aggregate_type, error) &&
+           read_text(fields, WEIR_FIELD_CONTENT_TYPE, &event->content_type, error) &&
            read_time(fields, WEIR_FIELD_TIME, &event->time_us, error) &&
            read_time(fields, WEIR_FIELD_RECORDED_TIME, &event->recorded_at_us, error) &&
            read_metadata(fields, arena, scratch, event, error) &&

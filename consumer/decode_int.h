@@ -61,6 +61,15 @@ typedef enum weir_message_kind {
     WEIR_MESSAGE_BROKEN,  /* ours, but its headers make no sense */
 } weir_message_kind;
 
+const char *weir_field_name(weir_field field);
+
+/* weir_field_known returns the name of a field as a constant that equals name, NULL if none does.
+ */
+const char *weir_field_known(const char *name);
+
+/* weir_put_text copies bytes and a NUL to where there is room for them; returns what is behind. */
+char *weir_put_text(char *to, const char *bytes, size_t length);
+
 /* weir_fields_find looks the fields up; of a header that stands twice the last counts. */
 void weir_fields_find(const weir_header *headers, size_t count, weir_fields *fields);
 
@@ -73,9 +82,10 @@ typedef struct weir_payload {
     size_t length;
 } weir_payload;
 
-/* weir_event_read makes the event, in the latest form of its type (upcasters NULL: as it is); its
- * texts are copies in arena, NUL-terminated. scratch is a bounded buffer of the caller's that is
- * reused. POISON for broken headers, for what does not fit, and for what cannot be upcast. */
+/* weir_event_read makes the event, in the latest form of its type (upcasters NULL: as it is). Its
+ * texts are those of fields and payload, which must be NUL-terminated and live as long, or in
+ * arena. scratch is a bounded buffer of the caller's that is reused. POISON for broken headers, for
+ * what does not fit, and for what cannot be upcast. */
 WEIR_MUST_USE bool weir_event_read(const weir_fields *fields, const weir_chain *chain,
                                    weir_payload payload, const weir_upcasters *upcasters,
                                    weir_arena *arena, weir_buffer *scratch, weir_event *event,

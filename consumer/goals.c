@@ -19,7 +19,7 @@ static bool set_goal(weir_subscription *s, weir_place place, weir_goal *goal, we
     int64_t low, high;
     if (!weir_source_ends(s->source, place, &low, &high, error))
         return false;
-    *goal = (weir_goal){place, high, high <= low};
+    *goal = (weir_goal){place, high, high == 0};
     return true;
 }
 
@@ -47,11 +47,12 @@ bool weir_goals_set(weir_subscription *s, weir_error *error)
 static bool is_reached_here(weir_subscription *s, const weir_goal *goal)
 {
     size_t count;
-    const weir_partition *partitions = weir_source_partitions(s->source, &count);
+    const weir_partition *partitions = weir_subscription_partitions(s, &count);
     for (size_t i = 0; i < count && !s->resume; i++) {
         const weir_partition *p = &partitions[i];
         if (weir_place_order(p->topic, p->number, goal->place.topic, goal->place.partition) == 0)
-            return p->next_offset >= goal->end || (p->gate.fresh && p->end >= goal->end);
+            return weir_partition_committed(p) >= goal->end ||
+                   (p->gate.fresh && p->end >= goal->end && weir_refill_is_over(s, p));
     }
     return false;
 }
@@ -64,9 +65,7 @@ static bool ask_rows(weir_subscription *s, weir_error *error)
         return false;
     for (size_t i = 0; i < s->goals.count; i++) {
         weir_goal *goal = &s->goals.all[i];
-        const weir_checkpoint *row =
-            weir_checkpoints_find(&rows, goal->place.topic, goal->place.partition);
-        goal->reached |= row && row->next_offset >= goal->end;
+        goal->reached |= weir_checkpoints_lowest(&rows, goal->place) >= goal->end;
     }
     weir_checkpoints_free(&rows);
     s->goals.asked_us = weir_clock_monotonic_us();

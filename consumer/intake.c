@@ -1,9 +1,11 @@
-/* Collecting a batch: from messages, through the gate, to decoded events in order.
+/* Collecting a round: from messages, through the gate, to decoded events for each lane.
  *
- * The batch's limits are events, bytes and milliseconds; a message is counted when it is skipped,
+ * The round's limits are events, bytes and milliseconds; a message is counted when it is skipped,
  * too, so that a long run of duplicates moves the checkpoint as well. Within a partition events
- * stay in their order. What the gate refuses ends the subscription with the place, the reason and
- * what to do: nothing is ever stepped over because it could not be read. */
+ * stay in their order. What is missing is read from the store, or ends the subscription, by policy.
+ * What cannot be read as an event goes on its way as just that, so that it becomes a dead letter.
+ * Nothing is ever stepped over silently. */
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "consumer/subscription_int.h"
@@ -11,36 +13,13 @@
 #define FIRST_WAIT_MS 100
 #define EVENT_BYTES 512 /* what an event costs besides its bytes: its record, its statement's */
 
-void weir_intake_open(weir_subscription *s)
+static void grow(weir_share *share)
 {
-    s->intake.arena = weir_arena_new(s->memory);
-    s->intake.scratch = WEIR_BUFFER(s->memory);
-}
-
-void weir_intake_close(weir_subscription *s)
-{
-    weir_arena_free(s->intake.arena);
-    weir_buffer_free(&s->intake.scratch);
-    free(s->intake.events);
-    free(s->intake.origins);
-    s->intake = (weir_intake){0};
-}
-
-void weir_intake_clear(weir_subscription *s)
-{
-    weir_arena_reset(s->intake.arena);
-    s->intake.count = s->intake.messages = s->intake.bytes = 0;
-    weir_error_clear(&s->intake.refusal);
-}
-
-static void grow(weir_intake *intake, size_t most)
-{
-    if (intake->count < intake->capacity)
+    if (share->count < share->capacity)
         return;
-    size_t capacity = intake->capacity ? intake->capacity * 2 : 64;
-    intake->capacity = capacity < most ? capacity : most;
-    intake->events = weir_realloc(intake->events, intake->capacity * sizeof *intake->events);
-    intake->origins = weir_realloc(intake->origins, intake->capacity * sizeof *intake->origins);
+    share->capacity = share->capacity ? share->capacity * 2 : 64;
+    share->events = weir_realloc(share->events, share->capacity * sizeof *share->events);
+    share->origins = weir_realloc(share->origins, share->capacity * sizeof *share->origins);
 }
 
 static bool name_message(const weir_message *message, weir_error *error)
@@ -49,27 +28,63 @@ static bool name_message(const weir_message *message, weir_error *error)
                              (int)message->partition->number, (long long)message->offset);
 }
 
-bool weir_intake_name(const weir_subscription *s, size_t event, weir_error *error)
+bool weir_round_name(weir_subscription *s, const weir_share *share, size_t event, weir_error *error)
 {
-    const weir_event *e = &s->intake.events[event];
-    const weir_origin *origin = &s->intake.origins[event];
+    const weir_event *e = &share->events[event];
+    const weir_origin *origin = &share->origins[event];
     size_t count;
-    const weir_partition *p = &weir_source_partitions(s->source, &count)[origin->partition];
-    return weir_error_prefix(error, "event %lld (%s, %s/%s version %lld, at %s/%d offset %lld)",
+    const weir_partition *p = &weir_subscription_partitions(s, &count)[origin->partition];
+    char at[192];
+    if (origin->offset == WEIR_FROM_STORE)
+        snprintf(at, sizeof at, "from the store for %s/%d", p->topic, (int)p->number);
+    else
+        snprintf(at, sizeof at, "at %s/%d offset %lld", p->topic, (int)p->number,
+                 (long long)origin->offset);
+    if (origin->error)
+        return weir_error_prefix(error, "message %s", at);
+    return weir_error_prefix(error, "event %lld (%s, %s/%s version %lld, %s)",
                              (long long)e->position, e->type, e->aggregate_type, e->aggregate_id,
-                             (long long)e->version, p->topic, (int)p->number,
-                             (long long)origin->offset);
+                             (long long)e->version, at);
 }
 
-static void skip(weir_subscription *s, const weir_message *message)
+bool weir_round_full(const weir_subscription *s, const weir_round *round)
+{
+    return round->largest >= s->batch_events ||
+           round->messages >= s->batch_events * s->lanes.count || round->bytes >= s->batch_bytes;
+}
+
+weir_event *weir_round_put(weir_subscription *s, weir_round *round, const weir_origin *origin)
+{
+    weir_lane *lane = weir_subscription_lane(s, origin->lane);
+    weir_share *share = &round->shares[lane->number];
+    grow(share);
+    share->origins[share->count] = *origin;
+    weir_event *event = &share->events[share->count++];
+    round->largest = share->count > round->largest ? share->count : round->largest;
+    round->bytes += EVENT_BYTES;
+    return event;
+}
+
+const weir_error *weir_round_error(weir_round *round, const weir_error *error)
+{
+    return (const weir_error *)weir_arena_copy(round->arena, error, sizeof *error);
+}
+
+static uint32_t index_of(weir_subscription *s, const weir_partition *partition)
+{
+    size_t count;
+    return (uint32_t)(partition - weir_subscription_partitions(s, &count));
+}
+
+static void skip(weir_round *round, const weir_message *message)
 {
     if (message->offset >= message->partition->seen_offset)
         message->partition->seen_offset = message->offset + 1;
-    s->intake.messages++;
-    s->intake.bytes += message->bytes;
+    round->messages++;
+    round->bytes += message->bytes;
 }
 
-static bool step_over_foreign(weir_subscription *s, const weir_message *message)
+static bool step_over_foreign(weir_subscription *s, weir_round *round, const weir_message *message)
 {
     weir_partition *p = message->partition;
     if (!p->warned_foreign)
@@ -78,59 +93,144 @@ static bool step_over_foreign(weir_subscription *s, const weir_message *message)
                   WEIR_NUMBER("offset", message->offset));
     p->warned_foreign = true;
     weir_metric_add(s->meters.foreign, 1);
-    skip(s, message);
+    skip(round, message);
     return true;
 }
 
-static bool take(weir_subscription *s, const weir_message *message, const weir_fields *fields,
-                 const weir_chain *chain, weir_error *error)
+/* The message, copied into the round in one piece. */
+static const weir_raw *copy_message(weir_round *round, const weir_message *message)
 {
-    weir_intake *intake = &s->intake;
-    grow(intake, s->batch_events);
-    weir_event *event = &intake->events[intake->count];
-    if (!weir_event_read(fields, chain, message->payload, s->upcasters, intake->arena,
-                         &intake->scratch, event, error))
-        return name_message(message, error);
-    if (event->data_length > message->payload.length) /* an old event may have grown */
-        intake->bytes += event->data_length - message->payload.length;
-    size_t count;
-    const weir_partition *all = weir_source_partitions(s->source, &count);
-    intake->origins[intake->count++] =
-        (weir_origin){(uint32_t)(message->partition - all), message->offset};
-    intake->bytes += EVENT_BYTES;
-    skip(s, message);
-    weir_gate_pass(&message->partition->gate, chain);
-    return true;
+    size_t bytes = message->bytes + message->key_length + message->header_count + 2;
+    char *at = weir_arena_alloc(round->arena, bytes);
+    weir_raw *raw = weir_arena_alloc(round->arena, sizeof *raw);
+    weir_header *headers =
+        weir_arena_alloc(round->arena, (message->header_count + 1) * sizeof *headers);
+    if (!at || !raw || !headers)
+        return NULL;
+    *raw = (weir_raw){.key = message->key ? at : NULL,
+                      .key_length = message->key_length,
+                      .headers = headers,
+                      .header_count = message->header_count,
+                      .time_ms = message->time_ms};
+    at = weir_put_text(at, message->key, message->key_length);
+    raw->value = (weir_payload){message->payload.bytes ? at : NULL, message->payload.length};
+    at = weir_put_text(at, message->payload.bytes, message->payload.length);
+    for (size_t i = 0; i < message->header_count; i++) {
+        const weir_header *from = &message->headers[i];
+        const char *name = weir_field_known(from->name);
+        headers[i] = (weir_header){
+            name ? name : weir_arena_copy(round->arena, from->name, strlen(from->name)),
+            from->value ? at : NULL, from->length};
+        if (!headers[i].name)
+            return NULL;
+        if (from->value)
+            at = weir_put_text(at, from->value, from->length);
+    }
+    return raw;
 }
 
-static bool fail_hole(const weir_message *message, const weir_chain *chain, weir_error *error)
+/* Whose a message is that cannot be read as an event: as its headers say, else its key. */
+static void read_owner(const weir_fields *fields, const weir_message *message, const weir_raw *raw,
+                       weir_arena *arena, weir_event *event)
 {
-    weir_fail(error, WEIR_FATE_FATAL,
-              "a hole in the topic: after position %lld comes %lld, whose predecessor "
-              "is %lld; so %lld and perhaps others above %lld were lost or removed. "
-              "The store still has them: rebuild the projection",
-              (long long)message->partition->gate.position, (long long)chain->position,
-              (long long)chain->prevposition, (long long)chain->prevposition,
-              (long long)message->partition->gate.position);
+    char *offset = weir_format("offset %lld", (long long)message->offset);
+    const char *subject = fields->of[WEIR_FIELD_SUBJECT].text;
+    const char *type = fields->of[WEIR_FIELD_AGGREGATE_TYPE].text;
+    event->aggregate_type = type && *type ? type : message->partition->topic;
+    event->aggregate_id = subject && *subject     ? subject
+                          : raw->key && *raw->key ? raw->key
+                                                  : weir_arena_copy(arena, offset, strlen(offset));
+    event->type = fields->of[WEIR_FIELD_TYPE].text;
+    free(offset);
+}
+
+static bool fail_memory(const weir_subscription *s, const weir_message *message, weir_error *error)
+{
+    weir_fail(error, WEIR_FATE_CONFIG,
+              "it does not fit in the memory of a batch, %zu bytes: raise "
+              "subscriptions.%s.batch_bytes",
+              s->memory, s->name);
     return name_message(message, error);
 }
 
+/* take puts a message on its way. chain NULL: it cannot be read, for the reason in error. */
+static bool take(weir_subscription *s, weir_round *round, const weir_message *message,
+                 const weir_chain *chain, weir_error *error)
+{
+    weir_partition *p = message->partition;
+    const weir_raw *raw = copy_message(round, message);
+    if (!raw)
+        return fail_memory(s, message, error);
+    weir_event event = {.position = chain ? chain->position : 0};
+    weir_origin origin = {index_of(s, p), 0, message->offset, raw, NULL};
+    weir_fields fields;
+    weir_fields_find(raw->headers, raw->header_count, &fields);
+    if (!chain || !weir_event_read(&fields, chain, raw->value, s->upcasters, round->arena,
+                                   &round->scratch, &event, error)) {
+        read_owner(&fields, message, raw, round->arena, &event);
+        origin.error = weir_round_error(round, error);
+        if (!event.aggregate_id || !origin.error)
+            return fail_memory(s, message, error);
+        weir_error_clear(error);
+    }
+    if (event.data_length > message->payload.length) /* an old event may have grown */
+        round->bytes += event.data_length - message->payload.length;
+    origin.lane = weir_partition_lane(p, event.aggregate_id);
+    if (!chain || event.position > p->floors[origin.lane])
+        *weir_round_put(s, round, &origin) = event;
+    skip(round, message);
+    if (chain)
+        weir_gate_pass(&p->gate, chain);
+    return true;
+}
+
+static bool fail_hole(const weir_message *message, const weir_chain *chain, const char *way_out,
+                      weir_error *error)
+{
+    weir_fail(error, WEIR_FATE_FATAL,
+              "a hole in the topic: after position %lld comes %lld, whose predecessor "
+              "is %lld; so %lld and perhaps others above %lld were lost or removed. %s",
+              (long long)message->partition->gate.position, (long long)chain->position,
+              (long long)chain->prevposition, (long long)chain->prevposition,
+              (long long)message->partition->gate.position, way_out);
+    return name_message(message, error);
+}
+
+/* What is missing before a message comes from the store, as far as the round has room: then the
+ * rest of it, and the message, when reading begins anew. */
+static bool heal(weir_subscription *s, weir_round *round, const weir_message *message,
+                 const weir_chain *chain, weir_error *error)
+{
+    weir_partition *p = message->partition;
+    if (!weir_heal(s, round, p, chain->prevposition, error))
+        return false;
+    if (p->gate.position >= chain->prevposition)
+        return take(s, round, message, chain, error);
+    if (weir_round_full(s, round)) {
+        s->rewind = true;
+        return true;
+    }
+    return fail_hole(message, chain,
+                     "The store does not have it: it is not the one that was published from",
+                     error);
+}
+
 /* Retention may have removed the events before the first one that a fresh subscription sees. */
-static bool take_first_seen(weir_subscription *s, const weir_message *message,
-                            const weir_fields *fields, const weir_chain *chain, weir_error *error)
+static bool take_first_seen(weir_subscription *s, weir_round *round, const weir_message *message,
+                            const weir_chain *chain, weir_error *error)
 {
     bool truncated;
     if (!weir_source_truncated(s->source, message->partition, &truncated, error))
         return false;
     if (!truncated)
-        return fail_hole(message, chain, error);
+        return fail_hole(message, chain, "Set subscriptions.*.on_hole to heal", error);
     WEIR_WARN("subscription", s->name,
               "retention has removed the start of the topic: beginning with what is left",
               WEIR_TEXT("topic", message->partition->topic),
               WEIR_NUMBER("partition", message->partition->number),
               WEIR_NUMBER("offset", message->offset), WEIR_NUMBER("position", chain->position),
               WEIR_NUMBER("removed_up_to", chain->prevposition));
-    return take(s, message, fields, chain, error);
+    return take(s, round, message, chain, error);
 }
 
 static bool fail_other_store(const weir_message *message, const weir_chain *chain,
@@ -143,7 +243,8 @@ static bool fail_other_store(const weir_message *message, const weir_chain *chai
     return name_message(message, error);
 }
 
-static bool admit(weir_subscription *s, const weir_message *message, weir_error *error)
+static bool admit(weir_subscription *s, weir_round *round, const weir_message *message,
+                  weir_error *error)
 {
     weir_fields fields;
     weir_chain chain;
@@ -152,21 +253,23 @@ static bool admit(weir_subscription *s, const weir_message *message, weir_error 
     case WEIR_MESSAGE_OURS:
         break;
     case WEIR_MESSAGE_FOREIGN:
-        return step_over_foreign(s, message);
+        return step_over_foreign(s, round, message);
     case WEIR_MESSAGE_BROKEN:
-        return name_message(message, error);
+        return take(s, round, message, NULL, error);
     }
     switch (weir_gate_judge(&message->partition->gate, &chain)) {
     case WEIR_VERDICT_APPLY:
-        return take(s, message, &fields, &chain, error);
+        return take(s, round, message, &chain, error);
     case WEIR_VERDICT_DUPLICATE:
         weir_metric_add(s->meters.duplicates, 1);
-        skip(s, message);
+        skip(round, message);
         return true;
     case WEIR_VERDICT_FIRST_SEEN:
-        return take_first_seen(s, message, &fields, &chain, error);
+        return s->heals ? heal(s, round, message, &chain, error)
+                        : take_first_seen(s, round, message, &chain, error);
     case WEIR_VERDICT_HOLE:
-        return fail_hole(message, &chain, error);
+        return s->heals ? heal(s, round, message, &chain, error)
+                        : fail_hole(message, &chain, "Set subscriptions.*.on_hole to heal", error);
     case WEIR_VERDICT_OTHER_STORE:
         return fail_other_store(message, &chain, error);
     }
@@ -178,7 +281,7 @@ static bool admit(weir_subscription *s, const weir_message *message, weir_error 
 static void note_ends(weir_subscription *s)
 {
     size_t count;
-    weir_partition *partitions = weir_source_partitions(s->source, &count);
+    weir_partition *partitions = weir_subscription_partitions(s, &count);
     for (size_t i = 0; i < count; i++) {
         weir_partition *p = &partitions[i];
         if (!p->gate.fresh && p->seen_offset != WEIR_NOTHING_READ && p->end > p->seen_offset)
@@ -186,51 +289,74 @@ static void note_ends(weir_subscription *s)
     }
 }
 
-static bool is_full(const weir_subscription *s)
-{
-    return s->intake.messages >= s->batch_events || s->intake.bytes >= s->batch_bytes;
-}
-
 /* How long to wait for the next message: the first may take its time, the others are in a hurry. */
-static int wait_ms(const weir_subscription *s, int64_t started_us)
+static int wait_ms(const weir_subscription *s, const weir_round *round, int64_t started_us)
 {
-    if (s->intake.messages == 0)
+    if (round->messages == 0)
         return FIRST_WAIT_MS;
     int64_t left = started_us + (int64_t)s->batch_ms * 1000 - weir_clock_monotonic_us();
     return left > 0 ? (int)((left + 999) / 1000) : 0;
 }
 
 /* What was taken before is applied first. */
-static bool refuse(weir_subscription *s, const weir_error *error)
+static bool refuse(weir_round *round, const weir_error *error)
 {
     if (error->fate == WEIR_FATE_RETRY)
         return false;
-    s->intake.refusal = *error;
+    round->refusal = *error;
     return true;
 }
 
-bool weir_intake_fill(weir_subscription *s, weir_error *error)
+/* Up to where the round takes each partition, whatever of it was skipped. */
+static void set_reach(weir_subscription *s, weir_round *round)
+{
+    size_t count;
+    const weir_partition *partitions = weir_subscription_partitions(s, &count);
+    round->reach = weir_realloc(round->reach, (count + 1) * sizeof *round->reach);
+    round->reach_count = count;
+    for (size_t i = 0; i < count; i++)
+        round->reach[i] = (weir_reach){partitions[i].seen_offset, partitions[i].gate.position};
+}
+
+/* Nobody applies anything, and Kafka has no more: there is nothing to wait for. */
+static bool is_urgent(weir_subscription *s, weir_poll poll)
+{
+    return poll == WEIR_POLL_END && weir_lanes_rest(s);
+}
+
+static bool fill(weir_subscription *s, weir_round *round, weir_error *error)
 {
     weir_message message;
     int64_t started_us = 0;
-    weir_intake_clear(s);
-    while (!is_full(s) && !weir_stop_requested(s->stop)) {
-        weir_poll poll = weir_source_poll(s->source, wait_ms(s, started_us), &message, error);
-        if (poll == WEIR_POLL_FAILED || (poll == WEIR_POLL_MESSAGE && !admit(s, &message, error)))
-            return refuse(s, error);
+    while (!weir_round_full(s, round) && !s->rewind && !weir_stop_requested(s->stop)) {
+        weir_poll poll =
+            weir_source_poll(s->source, wait_ms(s, round, started_us), &message, error);
+        if (poll == WEIR_POLL_FAILED ||
+            (poll == WEIR_POLL_MESSAGE && !admit(s, round, &message, error)) ||
+            (poll == WEIR_POLL_OUT_OF_RANGE && !weir_refill(s, message.partition, error)))
+            return refuse(round, error);
         if (poll == WEIR_POLL_CHANGED) {
-            weir_intake_clear(s);
             s->resume = true;
             return true;
         }
         if (poll == WEIR_POLL_END)
             note_ends(s);
-        if (s->intake.messages == 0 && poll != WEIR_POLL_MESSAGE)
+        if (round->messages == 0 && poll != WEIR_POLL_MESSAGE)
             break; /* also at an end: it may be the one that is waited for */
         if (started_us == 0)
             started_us = weir_clock_monotonic_us();
-        if (poll == WEIR_POLL_NOTHING && wait_ms(s, started_us) == 0)
+        if (is_urgent(s, poll) || (poll == WEIR_POLL_NOTHING && wait_ms(s, round, started_us) == 0))
             break;
     }
+    return true;
+}
+
+bool weir_intake_fill(weir_subscription *s, weir_round *round, weir_error *error)
+{
+    if (!weir_refill_go_on(s, round, error))
+        return refuse(round, error);
+    if (!fill(s, round, error))
+        return false;
+    set_reach(s, round);
     return true;
 }

@@ -11,7 +11,7 @@
 static void drop_partitions(weir_source *source)
 {
     for (size_t i = 0; i < source->count; i++)
-        free(source->partitions[i].topic);
+        weir_partition_free(&source->partitions[i]);
     free(source->partitions);
     source->partitions = NULL;
     source->count = 0;
@@ -34,7 +34,9 @@ static void take_partitions(weir_source *source, const rd_kafka_topic_partition_
         source->partitions[i] = (weir_partition){
             .topic = weir_strdup(list->elems[i].topic),
             .number = list->elems[i].partition,
-            .next_offset = WEIR_NOTHING_READ,
+            .of = 1,
+            .start = WEIR_NOTHING_READ,
+            .committed = WEIR_NOTHING_READ,
             .low = WEIR_UNKNOWN,
             .high = WEIR_UNKNOWN,
             .end = WEIR_UNKNOWN,
@@ -59,6 +61,7 @@ void weir_source_on_rebalance(rd_kafka_t *kafka, rd_kafka_resp_err_t code,
                               rd_kafka_topic_partition_list_t *list, void *opaque)
 {
     weir_source *source = opaque;
+    source->before_change(source->context);
     if (code == RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS) {
         take_partitions(source, list);
         source->joined = true;
@@ -96,7 +99,7 @@ bool weir_source_resume(weir_source *source, weir_error *error)
         weir_partition *p = &source->partitions[i];
         p->end = WEIR_UNKNOWN;
         rd_kafka_topic_partition_list_add(list, p->topic, p->number)->offset =
-            p->next_offset == WEIR_NOTHING_READ ? RD_KAFKA_OFFSET_BEGINNING : p->next_offset;
+            p->start < 0 ? RD_KAFKA_OFFSET_BEGINNING : p->start;
     }
     rd_kafka_resp_err_t code = rd_kafka_assign(source->kafka, list);
     rd_kafka_topic_partition_list_destroy(list);
@@ -109,10 +112,11 @@ bool weir_source_commit(weir_source *source)
     rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new((int)source->count);
     for (size_t i = 0; i < source->count; i++) {
         weir_partition *p = &source->partitions[i];
-        if (p->next_offset == WEIR_NOTHING_READ || p->next_offset == p->group_offset)
+        int64_t committed = weir_partition_committed(p);
+        if (committed < 0 || committed == p->group_offset)
             continue;
-        rd_kafka_topic_partition_list_add(list, p->topic, p->number)->offset = p->next_offset;
-        p->group_offset = p->next_offset;
+        rd_kafka_topic_partition_list_add(list, p->topic, p->number)->offset = committed;
+        p->group_offset = committed;
     }
     bool any = list->cnt > 0;
     if (any) /* what fails here only makes a tool show an older offset */

@@ -8,6 +8,8 @@
 struct weir_source {
     rd_kafka_t *kafka;
     char *name; /* of the subscription, for the log */
+    weir_change_fn *before_change;
+    void *context;
     weir_partition *partitions;
     size_t count;
     rd_kafka_message_t *held; /* what the last poll handed out */

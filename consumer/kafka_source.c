@@ -14,9 +14,12 @@
 #define QUERY_MS 10000
 #define MISSING_US 30000000 /* a topic that was just made or moved may be unknown for a while */
 
-weir_source *weir_source_new(const weir_config *config, const char *subscription, weir_error *error)
+weir_source *weir_source_new(const weir_config *config, const char *subscription,
+                             weir_change_fn *before_change, void *context, weir_error *error)
 {
     weir_source *source = weir_calloc(1, sizeof *source);
+    source->before_change = before_change;
+    source->context = context;
     source->name = weir_strdup(subscription);
     char *group =
         weir_format("%s.%s", weir_config_text(config, "kafka.topic_prefix"), subscription);
@@ -44,7 +47,7 @@ void weir_source_close(weir_source *source)
     rd_kafka_consumer_close(source->kafka);
     rd_kafka_destroy(source->kafka);
     for (size_t i = 0; i < source->count; i++)
-        free(source->partitions[i].topic);
+        weir_partition_free(&source->partitions[i]);
     free(source->partitions);
     free(source->missing);
     free(source->name);
@@ -97,17 +100,6 @@ static void note_missing(weir_source *source, const char *topic)
               WEIR_TEXT("topic", topic));
 }
 
-static bool fail_range(const weir_partition *p, int64_t offset, weir_error *error)
-{
-    return weir_fail(
-        error, WEIR_FATE_FATAL,
-        "%s/%d: offset %lld, where the checkpoint stands, is not in the topic any "
-        "more: retention removed events that were not read, or the topic was made "
-        "anew (`weir topic reconcile` tells). The store still has the events: rebuild the "
-        "projection",
-        p->topic, (int)p->number, (long long)(p->next_offset >= 0 ? p->next_offset : offset));
-}
-
 /* librdkafka's text often ends in the name of the code, which weir_kafka_fail adds itself. */
 static void fail_kafka(const rd_kafka_message_t *message, const char *object, weir_error *error)
 {
@@ -120,22 +112,21 @@ static void fail_kafka(const rd_kafka_message_t *message, const char *object, we
                     text ? text : "");
 }
 
-static weir_poll on_error(weir_source *source, const rd_kafka_message_t *message, weir_error *error)
+static weir_poll on_error(weir_source *source, const rd_kafka_message_t *held,
+                          weir_message *message, weir_error *error)
 {
-    const char *topic = message->rkt ? rd_kafka_topic_name(message->rkt) : NULL;
-    weir_partition *p = topic ? weir_source_find(source, topic, message->partition) : NULL;
-    switch (message->err) {
+    const char *topic = held->rkt ? rd_kafka_topic_name(held->rkt) : NULL;
+    weir_partition *p = topic ? weir_source_find(source, topic, held->partition) : NULL;
+    switch (held->err) {
     case RD_KAFKA_RESP_ERR__PARTITION_EOF:
         note_works(source);
         if (p)
-            p->end = message->offset;
+            p->end = held->offset;
         return p ? WEIR_POLL_END : WEIR_POLL_NOTHING;
     case RD_KAFKA_RESP_ERR__AUTO_OFFSET_RESET:
     case RD_KAFKA_RESP_ERR_OFFSET_OUT_OF_RANGE:
-        if (!p)
-            return WEIR_POLL_NOTHING;
-        fail_range(p, message->offset, error);
-        return WEIR_POLL_FAILED;
+        message->partition = p;
+        return p ? WEIR_POLL_OUT_OF_RANGE : WEIR_POLL_NOTHING;
     case RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART:
     case RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC:
     case RD_KAFKA_RESP_ERR__UNKNOWN_PARTITION:
@@ -143,14 +134,14 @@ static weir_poll on_error(weir_source *source, const rd_kafka_message_t *message
             note_missing(source, topic);
         return WEIR_POLL_NOTHING;
     default:
-        fail_kafka(message, topic ? topic : "consumer group", error);
+        fail_kafka(held, topic ? topic : "consumer group", error);
     }
     if (error->fate != WEIR_FATE_RETRY)
         return WEIR_POLL_FAILED;
-    if (message->err != source->complaint)
+    if (held->err != source->complaint)
         WEIR_WARN("subscription", source->name, "Kafka refuses something, trying on",
                   WEIR_TEXT("cause", error->message));
-    source->complaint = message->err;
+    source->complaint = held->err;
     return WEIR_POLL_NOTHING;
 }
 
@@ -162,7 +153,11 @@ static weir_poll on_message(weir_source *source, const rd_kafka_message_t *held,
     if (!message->partition)
         return WEIR_POLL_NOTHING;
     message->offset = held->offset;
+    message->key = held->key;
+    message->key_length = held->key ? held->key_len : 0;
     message->payload = (weir_payload){held->payload, held->len};
+    message->time_ms = rd_kafka_message_timestamp(held, NULL);
+    message->time_ms = message->time_ms > 0 ? message->time_ms : 0;
     message->bytes = held->len;
     message->header_count = weir_kafka_headers(held, message->headers, &message->bytes);
     return WEIR_POLL_MESSAGE;
@@ -182,7 +177,7 @@ weir_poll weir_source_poll(weir_source *source, int timeout_ms, weir_message *me
     if (!source->held)
         return WEIR_POLL_NOTHING;
     if (source->held->err)
-        return on_error(source, source->held, error);
+        return on_error(source, source->held, message, error);
     return on_message(source, source->held, message);
 }
 

@@ -17,9 +17,10 @@ typedef struct weir_source weir_source;
 typedef enum weir_poll {
     WEIR_POLL_NOTHING,
     WEIR_POLL_MESSAGE,
-    WEIR_POLL_END,     /* a partition's end was reached; its `end` is set */
-    WEIR_POLL_CHANGED, /* partitions were given or taken: the ones known before are gone */
-    WEIR_POLL_FAILED,  /* error says what a person must do */
+    WEIR_POLL_END,          /* a partition's end was reached; its `end` is set */
+    WEIR_POLL_CHANGED,      /* partitions were given or taken: the ones known before are gone */
+    WEIR_POLL_OUT_OF_RANGE, /* where message->partition is to be read, it has nothing */
+    WEIR_POLL_FAILED,       /* error says what a person must do */
 } weir_poll;
 
 /* A message, valid until the next poll. */
@@ -28,13 +29,19 @@ typedef struct weir_message {
     int64_t offset;
     weir_header headers[WEIR_MAX_HEADERS];
     size_t header_count;
+    const char *key; /* NULL: none */
+    size_t key_length;
     weir_payload payload;
-    size_t bytes; /* of everything that would be kept of it */
+    int64_t time_ms; /* 0: none */
+    size_t bytes;    /* of payload and headers */
 } weir_message;
 
-/* weir_source_new makes a group member; it joins with the first weir_source_subscribe. */
+/* weir_source_new makes a group member; it joins with the first weir_source_subscribe.
+ * before_change is called before the owned partitions change, from within a poll or close: nobody
+ * may use them once it has returned. */
+typedef void weir_change_fn(void *context);
 weir_source *weir_source_new(const weir_config *config, const char *subscription,
-                             weir_error *error);
+                             weir_change_fn *before_change, void *context, weir_error *error);
 
 /* weir_source_close leaves the group, offsets committed; NULL is fine. */
 void weir_source_close(weir_source *source);
@@ -54,7 +61,7 @@ weir_partition *weir_source_partitions(weir_source *source, size_t *count);
 /* weir_source_joined: the group has given this member its part (possibly nothing). */
 bool weir_source_joined(const weir_source *source);
 
-/* weir_source_resume starts over reading every owned partition at its next_offset. */
+/* weir_source_resume starts over reading every owned partition at its start. */
 WEIR_MUST_USE bool weir_source_resume(weir_source *source, weir_error *error);
 
 /* weir_source_rest stops reading, and frees what was fetched, but stays in the group. */

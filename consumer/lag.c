@@ -40,10 +40,9 @@ static weir_mark *make_marks(const weir_topics *topics, const weir_checkpoints *
     *count = 0;
     for (size_t t = 0; t < topics->count; t++)
         for (int32_t p = 0; p < topics->partitions[t]; p++) {
-            const weir_checkpoint *row = weir_checkpoints_find(rows, topics->names[t], p);
+            weir_place place = {topics->names[t], p};
             marks[(*count)++] =
-                (weir_mark){.place = {topics->names[t], p},
-                            .next_offset = row ? row->next_offset : WEIR_NOTHING_READ};
+                (weir_mark){.place = place, .next_offset = weir_checkpoints_lowest(rows, place)};
         }
     return marks;
 }

@@ -27,6 +27,17 @@ static const weir_metric_info lag_seconds_info = {
     WEIR_GAUGE, SERIES};
 static const weir_metric_info apply_info = {"weir_subscription_apply_seconds",
                                             "Time of one transaction.", WEIR_HISTOGRAM, SERIES};
+static const weir_metric_info letters_info = {"weir_subscription_dead_letters_total",
+                                              "Events that became dead letters.", WEIR_COUNTER,
+                                              SERIES};
+static const weir_metric_info healed_info = {"weir_subscription_healed_total",
+                                             "Events that a topic lacked, read from the store.",
+                                             WEIR_COUNTER, SERIES};
+static const weir_metric_info parked_info = {"weir_subscription_parked",
+                                             "Aggregates whose events wait as dead letters.",
+                                             WEIR_GAUGE, SERIES};
+static const weir_metric_info paused_info = {"weir_subscription_paused",
+                                             "1: a person has paused it.", WEIR_GAUGE, SERIES};
 static const weir_metric_info stopped_info = {
     "weir_subscription_stopped", "1: it stopped itself and needs a person.", WEIR_GAUGE, SERIES};
 
@@ -42,6 +53,10 @@ void weir_meters_open(weir_subscription *s)
         .lag_events = weir_metrics_series(&lag_events_info, s->name),
         .lag_seconds = weir_metrics_series(&lag_seconds_info, s->name),
         .apply_seconds = weir_metrics_series(&apply_info, s->name),
+        .letters = weir_metrics_series(&letters_info, s->name),
+        .healed = weir_metrics_series(&healed_info, s->name),
+        .parked = weir_metrics_series(&parked_info, s->name),
+        .paused = weir_metrics_series(&paused_info, s->name),
         .stopped = weir_metrics_series(&stopped_info, s->name),
     };
 }
@@ -50,10 +65,10 @@ int64_t weir_meters_lag(weir_subscription *s)
 {
     size_t count;
     int64_t lag = 0;
-    const weir_partition *partitions = weir_source_partitions(s->source, &count);
+    const weir_partition *partitions = weir_subscription_partitions(s, &count);
     for (size_t i = 0; i < count; i++) {
         const weir_partition *p = &partitions[i];
-        int64_t from = p->next_offset > 0 ? p->next_offset : 0;
+        int64_t from = weir_partition_committed(p);
         from = from > p->low ? from : p->low;
         if (p->high == WEIR_UNKNOWN || (p->gate.fresh && p->end >= p->high))
             continue;
@@ -66,8 +81,9 @@ void weir_meters_tick(weir_subscription *s)
 {
     int64_t lag = weir_meters_lag(s);
     double seconds = 0;
-    if (lag > 0 && s->oldest_us > 0)
-        seconds = (double)(weir_clock_now_us() - s->oldest_us) / 1e6;
+    int64_t oldest_us = atomic_load(&s->oldest_us);
+    if (lag > 0 && oldest_us > 0)
+        seconds = (double)(weir_clock_now_us() - oldest_us) / 1e6;
     weir_metric_set(s->meters.lag_events, (double)lag);
     weir_metric_set(s->meters.lag_seconds, seconds > 0 ? seconds : 0);
     unsigned rebalances = weir_source_rebalances(s->source);

@@ -1,27 +1,40 @@
-/* A partition that this member owns: its checkpoint, its gate and what the batch in hand adds.
- * Belongs to the subscription's thread. */
+/* A partition that this member owns: the checkpoints of its lanes, its gate, and how far the reader
+ * is. All of it is the reader's (the subscription's thread); the lanes share rows and committed. */
 #ifndef WEIR_CONSUMER_PARTITION_INT_H
 #define WEIR_CONSUMER_PARTITION_INT_H
 
+#include <stdatomic.h>
 #include <string.h>
 
 #include "consumer/gate_int.h"
 
 #define WEIR_NOTHING_READ (-1) /* next_offset of a fresh checkpoint */
 #define WEIR_LEFT (-2)         /* and of one whose topic was left for another generation */
+#define WEIR_FROM_STORE (-1)   /* the offset of an event that was read from the store */
 #define WEIR_UNKNOWN (-1)      /* a watermark that Kafka has not told yet */
+
+/* The checkpoint row of one lane. Read by the reader while the lanes rest, then its lane's alone.
+ */
+typedef struct weir_row {
+    int64_t next_offset, position, epoch;      /* as read, or as the lane moved it */
+    int64_t to_offset, to_position, to_events; /* where the transaction in hand takes it */
+} weir_row;
 
 typedef struct weir_partition {
     char *topic;
     int32_t number;
-    /* The checkpoint row, as read or as this process moved it. */
-    int64_t next_offset, position, epoch;
-    /* The batch in hand. */
-    weir_gate gate;      /* starts at position */
-    int64_t seen_offset; /* the next offset after the last message taken or skipped */
+    int32_t of; /* recorded number of partitions of the topic */
+    int32_t lanes;
+    weir_row *rows;  /* by lane */
+    int64_t *floors; /* by lane: what is at or below was applied when reading began */
+    weir_gate gate;
+    int64_t start;                 /* where reading begins */
+    int64_t seen_offset;           /* the next offset after the last message taken or skipped */
+    atomic_int_fast64_t committed; /* the lowest next_offset of its lanes */
+    int64_t least_offset;          /* retention has removed what is below; 0: not known to */
+    int64_t refill_to; /* up to this position the store is read, since the topic is empty */
+    bool refill_asked; /* whether a fresh one that is empty was always so */
     bool warned_foreign;
-    /* The transaction in hand: where its part of the batch takes the row. */
-    int64_t to_offset, to_position, to_events;
     /* Kafka's side. */
     int64_t low, high;    /* last known watermarks, or WEIR_UNKNOWN */
     int64_t end;          /* the offset at which the end was last seen, or WEIR_UNKNOWN */
@@ -40,5 +53,20 @@ static inline int weir_place_order(const char *topic_a, int32_t a, const char *t
     int order = strcmp(topic_a, topic_b);
     return order ? order : (a > b) - (a < b);
 }
+
+/* weir_partition_committed is the lowest next_offset of its lanes; any thread. */
+static inline int64_t weir_partition_committed(const weir_partition *partition)
+{
+    return atomic_load(&partition->committed);
+}
+
+/* weir_partition_lane: which lane an aggregate's events go to. Independent of the partition, which
+ * is the same hash modulo `of`. */
+int32_t weir_partition_lane(const weir_partition *partition, const char *aggregate_id);
+
+/* weir_partition_owns: whether an aggregate's events go to this partition of its topic. */
+bool weir_partition_owns(const weir_partition *partition, const char *aggregate_id);
+
+void weir_partition_free(weir_partition *partition); /* what it holds */
 
 #endif

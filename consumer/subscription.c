@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/utf8.h"
 #include "consumer/subscription_int.h"
 
 #define NAME_MOST 50
@@ -20,7 +21,8 @@
 #define BACKOFF_MAX_MS 5000
 #define MEMORY_FACTOR 4
 #define POLL_MS 100
-#define STORE_SILENT_US 3000000 /* then an idle subscription asks whether the store is there */
+#define CONTROL_US 1000000 /* how often a person is listened to */
+#define ROUND_MS 1000      /* then what is read is more than is applied */
 
 static bool check_name(const char *name, weir_error *error)
 {
@@ -31,6 +33,29 @@ static bool check_name(const char *name, weir_error *error)
     return ok || weir_fail(error, WEIR_FATE_CONFIG,
                            "subscription '%.100s': a name has 1 to %d letters, digits or '_'", name,
                            NAME_MOST);
+}
+
+static int read_choice(const weir_subscription *s, const char *key, const char *const *choices)
+{
+    const char *text = weir_config_subscription_text(s->config, s->name, key);
+    int i = 0;
+    while (strcmp(choices[i], text) != 0)
+        i++;
+    return i;
+}
+
+static bool read_policies(weir_subscription *s, weir_error *error)
+{
+    static const char *const poisons[] = {"park", "skip", "halt"}, *const holes[] = {"heal",
+                                                                                     "halt"};
+    s->lanes.count = (size_t)weir_config_subscription_integer(s->config, s->name, "lanes");
+    s->attempts = (int)weir_config_subscription_integer(s->config, s->name, "attempts");
+    s->parked_most = (size_t)weir_config_subscription_integer(s->config, s->name, "parked_most");
+    s->on_poison = (weir_on_poison)read_choice(s, "on_poison", poisons);
+    s->heals = read_choice(s, "on_hole", holes) == 0;
+    return weir_redrives_read(weir_config_subscription_text(s->config, s->name, "redrive"),
+                              &s->redrives, error) ||
+           weir_error_prefix(error, "subscriptions.%s.redrive", s->name);
 }
 
 weir_subscription *weir_subscription_new(const weir_config *config, weir_handler *handler,
@@ -50,12 +75,15 @@ weir_subscription *weir_subscription_new(const weir_config *config, weir_handler
     s->name = weir_strdup(name);
     s->batch_events = (size_t)weir_config_subscription_integer(config, name, "batch_events");
     s->batch_bytes = (size_t)weir_config_subscription_integer(config, name, "batch_bytes");
+    s->drain_ms = (int)weir_config_subscription_integer(config, name, "drain_ms");
     s->batch_ms = (int)weir_config_subscription_integer(config, name, "batch_ms");
     size_t one_event = (size_t)weir_config_integer(config, "store.max_event_bytes");
     s->memory = MEMORY_FACTOR * (s->batch_bytes + one_event);
     s->backoff = (weir_backoff){.initial_ms = BACKOFF_MS, .max_ms = BACKOFF_MAX_MS};
-    s->calls_arena = weir_arena_new(s->memory);
-    weir_intake_open(s);
+    if (!read_policies(s, error)) {
+        weir_subscription_free(s);
+        return NULL;
+    }
     weir_meters_open(s);
     return s;
 }
@@ -64,9 +92,6 @@ void weir_subscription_free(weir_subscription *s)
 {
     if (!s)
         return;
-    weir_intake_close(s);
-    weir_arena_free(s->calls_arena);
-    weir_moves_free(&s->moves);
     free(s->name);
     free(s);
 }
@@ -109,8 +134,6 @@ static bool run_statement(weir_subscription *s, const char *statement, const cha
 
 static void disconnect(weir_subscription *s)
 {
-    s->handler->close(s->session);
-    s->session = NULL;
     weir_store_close(s->store);
     s->store = NULL;
 }
@@ -124,41 +147,115 @@ static bool connect_store(weir_subscription *s, weir_error *error)
     s->store = weir_store_open(s->config, application, s->stop, error);
     if (!s->store)
         return false;
-    weir_connection *connection = weir_store_connection(s->store);
     snprintf(s->store_id, sizeof s->store_id, "%s", weir_store_id(s->store));
     s->resume = true;
-    s->store_us = weir_clock_monotonic_us();
-    if (weir_apply_prepare(connection, error) &&
-        s->handler->settle(s->handler, connection, &s->generation, error) &&
-        (s->session = s->handler->open(s->handler, connection, s->generation, error)) != NULL &&
-        run_statement(s, "subscription_start", NULL, error))
-        return true;
-    disconnect(s);
-    return false;
+    return true;
 }
 
-/* Creates what rows are missing, reads them all, and starts reading there. */
-static bool resume(weir_subscription *s, weir_error *error)
+/* Which generation to feed; the lanes of another one are of no use. */
+static bool settle(weir_subscription *s, weir_error *error)
+{
+    int generation = 0;
+    if (!s->handler->settle(s->handler, weir_store_connection(s->store), &generation, error))
+        return false;
+    if (s->generation != 0 && generation != s->generation)
+        WEIR_INFO("subscription", s->name, "goes on with another generation",
+                  WEIR_NUMBER("generation", generation));
+    if (generation != s->generation)
+        weir_lanes_close(s, false);
+    s->generation = generation;
+    return run_statement(s, "subscription_start", NULL, error);
+}
+
+static int32_t recorded_partitions(const weir_subscription *s, const char *topic)
+{
+    for (size_t i = 0; i < s->topics.count; i++)
+        if (strcmp(s->topics.names[i], topic) == 0)
+            return s->topics.partitions[i];
+    return 1;
+}
+
+/* What is known of a partition beside its rows. */
+static void prepare_partitions(weir_subscription *s, weir_partition *partitions, size_t count)
+{
+    s->leveling = false;
+    for (size_t i = 0; i < count; i++) {
+        weir_partition *p = &partitions[i];
+        p->of = recorded_partitions(s, p->topic);
+        if (p->least_offset > 0 && p->start < p->least_offset)
+            p->start = p->seen_offset = p->least_offset;
+        s->leveling = s->leveling || (size_t)p->lanes != s->lanes.count;
+    }
+}
+
+static bool load_partitions(weir_subscription *s, weir_error *error)
 {
     size_t count;
-    weir_partition *partitions = weir_source_partitions(s->source, &count);
+    weir_partition *partitions = weir_subscription_partitions(s, &count);
     weir_connection *connection = weir_store_connection(s->store);
     weir_owner owner = weir_subscription_owner(s);
+    if (count == 0)
+        return true;
+    if (!weir_checkpoints_open(connection, owner, partitions, count, (int)s->lanes.count, true,
+                               error))
+        return false;
+    if (WEIR_FAILPOINT(consumer_after_rows))
+        return weir_fail(error, WEIR_FATE_RETRY, "failpoint after rows");
+    if (!weir_checkpoints_load(connection, owner, s->store_id, partitions, count, error)) {
+        weir_topics_doubt(s);
+        return false;
+    }
+    if (!weir_topics_check(s, error))
+        return false;
+    prepare_partitions(s, partitions, count);
+    return true;
+}
+
+/* Asks whether a person wants something else, and which letters are due. */
+static bool control(weir_subscription *s, weir_error *error)
+{
+    char generation[24];
+    const weir_param params[] = {WEIR_PARAM_TEXT(s->name),
+                                 weir_param_integer(s->generation, generation)};
+    s->controlled_us = weir_clock_monotonic_us();
+    weir_result *row = weir_connection_query(weir_store_connection(s->store),
+                                             "subscription_control", params, 2, error);
+    if (!row)
+        return false;
+    bool paused = weir_result_bool(row, 0, 0);
+    if (paused != s->paused) {
+        WEIR_INFO("subscription", s->name, paused ? "paused" : "goes on after a pause");
+        s->resume = true;
+    }
+    s->paused = paused;
+    if (weir_result_integer(row, 0, 1) != s->generation)
+        s->resume = true;
+    weir_metric_set(s->meters.paused, paused);
+    weir_metric_set(s->meters.parked, (double)weir_result_integer(row, 0, 3));
+    s->due = weir_result_bool(row, 0, 2) || weir_result_bool(row, 0, 4);
+    if (s->due && !paused)
+        weir_lanes_nudge(s);
+    weir_result_free(row);
+    return true;
+}
+
+/* Makes what rows are missing, reads them all, and starts reading there. */
+static bool resume(weir_subscription *s, weir_error *error)
+{
     if (!s->resume)
         return true;
-    if (count > 0) {
-        if (!weir_checkpoints_create(connection, owner, partitions, count, error))
-            return false;
-        if (WEIR_FAILPOINT(consumer_after_rows))
-            return weir_fail(error, WEIR_FATE_RETRY, "failpoint after rows");
-        if (!weir_checkpoints_load(connection, owner, s->store_id, partitions, count, error)) {
-            weir_topics_doubt(s);
-            return false;
-        }
-        if (!weir_topics_check(s, error))
-            return false;
+    weir_lanes_abandon(s, s->drain_ms);
+    weir_lanes_close(s, true);
+    s->rewind = false;
+    if (!settle(s, error) || !control(s, error))
+        return false;
+    if (s->paused) {
+        weir_source_rest(s->source);
+        s->resume = false;
+        return true;
     }
-    if (!weir_source_resume(s->source, error))
+    if (!load_partitions(s, error) || !weir_lanes_open(s, error) ||
+        !weir_source_resume(s->source, error))
         return false;
     s->resume = false;
     return true;
@@ -187,26 +284,14 @@ static bool tick(weir_subscription *s, weir_error *error)
     return ok;
 }
 
-/* Something was done since the last failure, or there is nothing to do. */
+/* Something was applied since the last failure, or there is nothing to do. */
 static bool is_working(weir_subscription *s)
 {
     size_t count, ended = 0;
-    const weir_partition *partitions = weir_source_partitions(s->source, &count);
+    const weir_partition *partitions = weir_subscription_partitions(s, &count);
     for (size_t i = 0; i < count; i++)
         ended += partitions[i].end != WEIR_UNKNOWN;
-    return s->intake.messages > 0 || ended == count;
-}
-
-/* Nothing else tells an idle subscription that its session is gone. */
-static bool ask_store(weir_subscription *s, weir_error *error)
-{
-    int64_t now = weir_clock_monotonic_us();
-    if (s->intake.messages > 0)
-        s->store_us = now;
-    if (now - s->store_us < STORE_SILENT_US)
-        return true;
-    s->store_us = now;
-    return weir_connection_execute(weir_store_connection(s->store), "SELECT", error);
+    return atomic_exchange(&s->lanes.worked, false) || (ended == count && weir_lanes_rest(s));
 }
 
 static void note_works(weir_subscription *s)
@@ -219,39 +304,99 @@ static void note_works(weir_subscription *s)
     weir_backoff_reset(&s->backoff);
 }
 
-/* With once: *done when nothing is left to do. */
+/* With once: *done when nothing is left to do, letters that are due included. */
 static bool check_goals(weir_subscription *s, bool *done, weir_error *error)
 {
-    if (s->topics.count == 0) {
-        *done = true;
+    if (s->topics.count > 0 && (!weir_goals_set(s, error) || !weir_goals_reached(s, done, error)))
+        return false;
+    *done = *done || s->topics.count == 0;
+    if (!*done)
         return true;
-    }
-    return weir_goals_set(s, error) && weir_goals_reached(s, done, error);
+    weir_lanes_settle(s, -1);
+    if (weir_lanes_failed(s, error) || !control(s, error))
+        return false;
+    *done = !s->due;
+    return true;
+}
+
+/* Once a second a person is listened to; it also tells whether the store is still there. */
+static bool listen(weir_subscription *s, weir_error *error)
+{
+    return weir_clock_monotonic_us() - s->controlled_us < CONTROL_US || s->resume ||
+           control(s, error);
+}
+
+/* While paused, and while all rounds are on their way for long, only the group is served. */
+static bool idle(weir_subscription *s, weir_error *error)
+{
+    weir_message ignored;
+    weir_poll poll = weir_source_poll(s->source, POLL_MS, &ignored, error);
+    s->resume = s->resume || poll == WEIR_POLL_CHANGED;
+    return poll != WEIR_POLL_FAILED;
+}
+
+/* Every lane has rounds waiting and none is done for a second: nothing is read until they are, and
+ * then from the rows, so that the group hears from us meanwhile. */
+static bool wait_for_lanes(weir_subscription *s, weir_error *error)
+{
+    weir_source_rest(s->source);
+    while (!weir_lanes_settle(s, 0) && !s->resume && !weir_stop_requested(s->stop))
+        if (!idle(s, error) || !tick(s, error) || !listen(s, error))
+            return false;
+    s->resume = true;
+    return true;
+}
+
+/* What was handed over is applied before anything else is done. */
+static bool finish_rounds(weir_subscription *s, const weir_round *round, weir_error *error)
+{
+    const weir_error refusal = round->refusal;
+    weir_lanes_settle(s, -1);
+    if (weir_lanes_failed(s, error))
+        return false;
+    s->resume = true;
+    if (refusal.fate == WEIR_FATE_NONE)
+        return true;
+    *error = refusal;
+    return false;
+}
+
+static bool read_on(weir_subscription *s, weir_error *error)
+{
+    weir_round *round = weir_lanes_round(s, ROUND_MS);
+    if (weir_lanes_failed(s, error))
+        return false;
+    if (!round)
+        return wait_for_lanes(s, error);
+    if (!weir_intake_fill(s, round, error))
+        return false;
+    if (s->resume) /* the partitions changed */
+        return true;
+    bool any = round->messages > 0, refused = round->refusal.fate != WEIR_FATE_NONE;
+    weir_lanes_hand_over(s, round);
+    if (s->rewind || refused || (s->leveling && any))
+        return finish_rounds(s, round, error);
+    return !weir_lanes_failed(s, error);
 }
 
 static bool step(weir_subscription *s, bool once, bool *done, weir_error *error)
 {
-    if (!connect_store(s, error) || !tick(s, error) ||
-        (!s->goals.set && !weir_topics_refresh(s, error)))
+    if (!connect_store(s, error) || !tick(s, error) || !resume(s, error) || !listen(s, error))
+        return false;
+    if (s->resume)
+        return true;
+    if (s->paused)
+        return idle(s, error);
+    if (!s->goals.set && !weir_topics_refresh(s, error))
         return false;
     if (once && !check_goals(s, done, error))
         return false;
     if (*done)
         return true;
-    if (!resume(s, error) || !weir_intake_fill(s, error))
+    if (!read_on(s, error))
         return false;
-    if (s->resume) /* the partitions changed */
-        return true;
-    if (s->intake.messages > 0 && WEIR_FAILPOINT(consumer_before_apply))
-        return weir_fail(error, WEIR_FATE_RETRY, "failpoint before apply");
-    if (!weir_apply(s, error))
-        return false;
-    if (s->intake.refusal.fate != WEIR_FATE_NONE) {
-        *error = s->intake.refusal;
-        return false;
-    }
     note_works(s);
-    return ask_store(s, error) && commit_offsets(s, error);
+    return commit_offsets(s, error);
 }
 
 /* Waits after a failure that passes. Nothing is fetched meanwhile, but the group hears from us and
@@ -264,7 +409,7 @@ static bool rest(weir_subscription *s, weir_error *error)
         WEIR_WARN("subscription", s->name, "trying again until it works",
                   WEIR_TEXT("cause", error->message));
     s->troubled = true;
-    weir_intake_clear(s);
+    weir_lanes_abandon(s, s->drain_ms);
     if (s->store && !weir_store_alive(s->store))
         disconnect(s);
     weir_source_rest(s->source);
@@ -325,9 +470,17 @@ static void stop_itself(weir_subscription *s, weir_error *error)
     if (error->sqlstate[0])
         snprintf(error->message + length, sizeof error->message - length, " (SQLSTATE %s)",
                  error->sqlstate);
+    weir_utf8_clean(error->message);
     weir_metric_set(s->meters.stopped, 1);
     atomic_store(&s->health.stopped, true);
     record_stop(s, error);
+}
+
+/* Before the group takes partitions: what is in hand is finished or rolled back. */
+static void give_back(void *context)
+{
+    weir_subscription *s = context;
+    weir_lanes_abandon(s, s->drain_ms);
 }
 
 bool weir_subscription_run(weir_subscription *s, bool once, weir_error *error)
@@ -335,12 +488,13 @@ bool weir_subscription_run(weir_subscription *s, bool once, weir_error *error)
     weir_metric_set(s->meters.stopped, 0);
     atomic_store(&s->health.stopped, false);
     atomic_store(&s->health.progress_us, weir_clock_monotonic_us());
-    s->source = weir_source_new(s->config, s->name, error);
+    s->source = weir_source_new(s->config, s->name, give_back, s, error);
     if (!s->source)
         return false;
-    bool ok = loop(s, once, error);
-    weir_intake_clear(s);
+    bool ok = weir_lanes_start(s, error) && loop(s, once, error);
+    weir_lanes_abandon(s, s->drain_ms);
     weir_source_close(s->source); /* gives the partitions back, offsets committed */
+    weir_lanes_end(s);
     s->source = NULL;
     if (!ok)
         stop_itself(s, error);

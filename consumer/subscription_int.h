@@ -8,23 +8,8 @@
 #include "consumer/checkpoints_int.h"
 #include "consumer/consumer.h"
 #include "consumer/kafka_source_int.h"
-
-/* Where an event of the batch came from. */
-typedef struct weir_origin {
-    uint32_t partition; /* index among the owned partitions */
-    int64_t offset;
-} weir_origin;
-
-/* The batch in hand: decoded events that wait for their transaction. */
-typedef struct weir_intake {
-    weir_arena *arena;   /* what the events point to */
-    weir_buffer scratch; /* of the decoder */
-    weir_event *events;
-    weir_origin *origins; /* of the same length */
-    size_t count, capacity;
-    size_t messages, bytes; /* taken or skipped */
-    weir_error refusal;     /* why nothing behind these may be read; fate NONE: it may */
-} weir_intake;
+#include "consumer/lanes_int.h"
+#include "consumer/redrives_int.h"
 
 /* The recorded topics of the handler's aggregate types. */
 typedef struct weir_topics {
@@ -59,37 +44,48 @@ typedef struct weir_health {
 /* The series of one subscription. */
 typedef struct weir_meters {
     weir_metric *events, *batches, *duplicates, *foreign, *retries, *rebalances;
-    weir_metric *lag_events, *lag_seconds, *apply_seconds, *stopped;
+    weir_metric *lag_events, *lag_seconds, *apply_seconds, *stopped, *paused;
+    weir_metric *letters, *parked, *healed;
 } weir_meters;
+
+/* What becomes of an event that a handler goes on refusing. */
+typedef enum weir_on_poison {
+    WEIR_POISON_PARK,
+    WEIR_POISON_SKIP,
+    WEIR_POISON_HALT,
+} weir_on_poison;
 
 struct weir_subscription {
     const weir_config *config;
     weir_handler *handler;
-    void *session;                   /* of the handler, on the store's connection */
-    int generation;                  /* 0: not settled yet */
     const weir_upcasters *upcasters; /* NULL: events as they are */
     weir_stop *stop;
     char *name;
-    size_t batch_events, batch_bytes, memory; /* memory: of a batch's arenas, each */
-    int batch_ms;
+    size_t batch_events, batch_bytes, memory; /* memory: of a round, and of a transaction */
+    int batch_ms, drain_ms, attempts;
+    weir_on_poison on_poison;
+    size_t parked_most; /* of one lane */
+    bool heals;         /* what a topic lacks is read from the store */
+    weir_redrives redrives;
 
-    weir_store *store; /* NULL: not connected */
+    weir_store *store; /* the reader's; NULL: not connected */
     char store_id[WEIR_UUID_TEXT];
+    int generation; /* 0: not settled yet */
     weir_source *source;
-    bool resume; /* checkpoints must be read before reading on */
+    bool resume;   /* checkpoints must be read before reading on */
+    bool rewind;   /* what was handed over must be applied first, then so */
+    bool leveling; /* some partition is to get another number of lanes */
+    bool paused;   /* by a person */
+    bool due;      /* letters are to be tried again, or discarded */
     weir_topics topics;
     weir_goals goals;
-
-    weir_intake intake;
-    weir_arena *calls_arena;
-    weir_moves moves;
+    weir_lanes lanes;
 
     weir_backoff backoff;
     bool troubled; /* a RETRY failure was logged and nothing has worked since */
-    bool warned_set_statement;
-    int64_t committed_us, ticked_us;
-    int64_t store_us;  /* when the store was last heard of */
-    int64_t oldest_us; /* recorded_at of the oldest event known not to be applied; 0: none known */
+    int64_t committed_us, ticked_us, controlled_us;
+    atomic_int_fast64_t
+        oldest_us; /* recorded_at of the oldest event known not to be applied; 0: none */
     unsigned rebalances;
     weir_health health;
     weir_meters meters;
@@ -101,24 +97,53 @@ static inline weir_owner weir_subscription_owner(const weir_subscription *s)
     return (weir_owner){s->handler->subscription, s->generation};
 }
 
-/* intake.c. weir_intake_fill collects a batch: waits for the first message, then for as many as the
- * limits allow. Empties the intake and sets s->resume when the partitions changed meanwhile. What
- * must not be passed ends the batch as its refusal. False: RETRY. */
-void weir_intake_open(weir_subscription *s);
-void weir_intake_close(weir_subscription *s);
-void weir_intake_clear(weir_subscription *s);
-WEIR_MUST_USE bool weir_intake_fill(weir_subscription *s, weir_error *error);
+/* weir_subscription_partitions: the partitions that this member owns, in order; they stay until the
+ * group gives it others, for which the lanes rest. */
+static inline weir_partition *weir_subscription_partitions(weir_subscription *s, size_t *count)
+{
+    return weir_source_partitions(s->source, count);
+}
 
-/* weir_intake_name puts "event 7 (order.placed, order/o-1 version 2, at weir.order/3 offset 55): "
- * before an error. */
-bool weir_intake_name(const weir_subscription *s, size_t event, weir_error *error);
+/* weir_subscription_lane: who applies lane number l of any partition. */
+static inline weir_lane *weir_subscription_lane(weir_subscription *s, int32_t l)
+{
+    return &s->lanes.all[(size_t)l % s->lanes.count];
+}
 
-/* apply.c. weir_apply carries the intake out, checkpoints included. False: RETRY, or CONFLICT when
- * the checkpoint was moved by another; any other fate: the culprit, named. */
-WEIR_MUST_USE bool weir_apply(weir_subscription *s, weir_error *error);
+/* intake.c. weir_intake_fill fills a round: waits for the first message, then for as many as the
+ * limits allow. Sets s->resume when the partitions changed meanwhile: the round is of no use then.
+ * What must not be passed ends the round as its refusal. False: RETRY. */
+WEIR_MUST_USE bool weir_intake_fill(weir_subscription *s, weir_round *round, weir_error *error);
 
-/* weir_apply_prepare prepares what weir_apply needs on a new connection. */
-WEIR_MUST_USE bool weir_apply_prepare(weir_connection *connection, weir_error *error);
+/* weir_round_name puts "event 7 (order.placed, order/o-1 version 2, at weir.order/3 offset 55): "
+ * before an error. False. */
+bool weir_round_name(weir_subscription *s, const weir_share *share, size_t event,
+                     weir_error *error);
+
+/* weir_round_put gives an event's place in the share of its lane; weir_round_full: no room for
+ * another; weir_round_error keeps an error with the round, NULL when it does not fit. */
+weir_event *weir_round_put(weir_subscription *s, weir_round *round, const weir_origin *origin);
+bool weir_round_full(const weir_subscription *s, const weir_round *round);
+const weir_error *weir_round_error(weir_round *round, const weir_error *error);
+
+/* heal.c. weir_heal takes a partition's events up to a position from the store, as many as the
+ * round has room for; the gate says how far it came. */
+WEIR_MUST_USE bool weir_heal(weir_subscription *s, weir_round *round, weir_partition *partition,
+                             int64_t upto, weir_error *error);
+
+/* weir_refill: the topic does not have what is to be read of a partition. By policy reading begins
+ * anew at what is left of it. weir_refill_go_on takes what an empty one lacks, also one that a fresh
+ * subscription finds empty. */
+WEIR_MUST_USE bool weir_refill(weir_subscription *s, weir_partition *partition, weir_error *error);
+bool weir_refill_is_over(const weir_subscription *s, const weir_partition *partition);
+WEIR_MUST_USE bool weir_refill_go_on(weir_subscription *s, weir_round *round, weir_error *error);
+
+/* weir_event_keep copies what an event points to into an arena; false: it does not fit. */
+WEIR_MUST_USE bool weir_event_keep(weir_arena *arena, weir_event *event);
+
+/* weir_round_take takes an event that was read from the store for the partition at index. */
+WEIR_MUST_USE bool weir_round_take(weir_subscription *s, weir_round *round, uint32_t index,
+                                   const weir_event *event, weir_error *error);
 
 /* topics.c. weir_topics_refresh looks for topics until every type has one, and subscribes. */
 WEIR_MUST_USE bool weir_topics_refresh(weir_subscription *s, weir_error *error);

@@ -86,9 +86,9 @@ void weir_topics_doubt(weir_subscription *s)
 bool weir_topics_check(weir_subscription *s, weir_error *error)
 {
     size_t count;
-    const weir_partition *partitions = weir_source_partitions(s->source, &count);
+    const weir_partition *partitions = weir_subscription_partitions(s, &count);
     for (size_t i = 0; i < count; i++) {
-        if (partitions[i].next_offset != WEIR_LEFT)
+        if (partitions[i].start != WEIR_LEFT)
             continue;
         if (!read_again(s, error))
             return false;

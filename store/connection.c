@@ -121,6 +121,7 @@ weir_connection *weir_connection_open(const weir_connection_options *options, we
     if (!finish_connecting(connection, error) || PQsetnonblocking(connection->pg, 1) != 0)
         goto failed;
     PQsetNoticeProcessor(connection->pg, on_notice, NULL);
+    connection->cancel = PQgetCancel(connection->pg);
     if (!pin_session(connection, error))
         goto failed;
     return connection;
@@ -133,10 +134,18 @@ void weir_connection_close(weir_connection *connection)
 {
     if (!connection)
         return;
+    PQfreeCancel(connection->cancel);
     PQfinish(connection->pg);
     weir_connection_forget(connection);
     free(connection->schema);
     free(connection);
+}
+
+void weir_connection_cancel(weir_connection *connection)
+{
+    char text[256];
+    if (connection->cancel)
+        PQcancel(connection->cancel, text, sizeof text);
 }
 
 bool weir_connection_alive(const weir_connection *connection)
@@ -192,11 +201,7 @@ bool weir_connection_fail(weir_connection *connection, const PGresult *result, w
 /* A stop was seen long ago and the server still has not answered. */
 static bool give_up(weir_connection *connection, weir_error *error)
 {
-    char text[256];
-    PGcancel *cancel = PQgetCancel(connection->pg);
-    if (cancel)
-        PQcancel(cancel, text, sizeof text);
-    PQfreeCancel(cancel);
+    weir_connection_cancel(connection);
     connection->broken = true;
     return weir_fail(error, WEIR_FATE_RETRY,
                      "a statement was cancelled, since a stop was requested");

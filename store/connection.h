@@ -45,6 +45,10 @@ WEIR_MUST_USE bool weir_conninfo_check(const char *conninfo, weir_error *error);
 weir_connection *weir_connection_open(const weir_connection_options *options, weir_error *error);
 void weir_connection_close(weir_connection *connection); /* NULL is fine */
 
+/* weir_connection_cancel asks the server to cancel what runs on the connection; from any thread, as
+ * long as nobody closes it. */
+void weir_connection_cancel(weir_connection *connection);
+
 /* weir_connection_alive: false once the connection was lost; then only close is left. */
 bool weir_connection_alive(const weir_connection *connection);
 const char *weir_connection_schema(const weir_connection *connection);

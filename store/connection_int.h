@@ -10,6 +10,7 @@ typedef struct weir_prepared weir_prepared;
 
 struct weir_connection {
     PGconn *pg;
+    PGcancel *cancel; /* made once: usable by any thread */
     char *schema;
     weir_stop *stop;
     int64_t deadline_us; /* once a stop was seen: when what runs is cancelled; 0 before */

@@ -151,10 +151,31 @@ static inline void fixture_flush(fixture_topic *topic)
 }
 
 /* A store, and a topic that it has not recorded yet. */
+/* Loads the configuration anew, with up to two more settings (NULL: none). */
+static inline void fixture_configure(fixture_topic *topic, const char *one, const char *other)
+{
+    weir_error error = {0};
+    char *conninfo = fixture_conninfo(topic->store);
+    char *texts[] = {weir_format("store.conninfo=%s", conninfo),
+                     weir_format("kafka.brokers=%s", getenv("WEIR_TEST_BROKERS")),
+                     weir_format("kafka.topic_prefix=%s", topic->prefix), NULL, NULL};
+    size_t count = 3;
+    if (one)
+        texts[count++] = weir_strdup(one);
+    if (other)
+        texts[count++] = weir_strdup(other);
+    weir_config_free(topic->config);
+    topic->config = weir_config_load("/dev/null", (const char *const *)texts, count, &error);
+    if (!topic->config)
+        fail_msg("%s", error.message);
+    for (size_t i = 0; i < count; i++)
+        free(texts[i]);
+    free(conninfo);
+}
+
 static inline int fixture_topic_open(void **state)
 {
     static int number;
-    weir_error error = {0};
     fixture_topic *topic = weir_calloc(1, sizeof *topic);
     if (!getenv("WEIR_TEST_BROKERS"))
         fail_msg("set WEIR_TEST_BROKERS: eval \"$(scripts/services up)\" prints them");
@@ -163,16 +184,7 @@ static inline int fixture_topic_open(void **state)
     snprintf(topic->prefix, sizeof topic->prefix, "t%ld-%lld-%d", (long)getpid(),
              (long long)weir_clock_now_us(), number++);
     snprintf(topic->name, sizeof topic->name, "%s.order", topic->prefix);
-    char *conninfo = fixture_conninfo(topic->store);
-    char *texts[] = {weir_format("store.conninfo=%s", conninfo),
-                     weir_format("kafka.brokers=%s", getenv("WEIR_TEST_BROKERS")),
-                     weir_format("kafka.topic_prefix=%s", topic->prefix)};
-    topic->config = weir_config_load("/dev/null", (const char *const *)texts, 3, &error);
-    if (!topic->config)
-        fail_msg("%s", error.message);
-    for (size_t i = 0; i < 3; i++)
-        free(texts[i]);
-    free(conninfo);
+    fixture_configure(topic, NULL, NULL);
     topic->producer = fixture_producer();
     *state = topic;
     return 0;

@@ -210,6 +210,7 @@ static void test_a_hole_halts(void **state)
 {
     fixture_topic *topic = *state;
     scribe s = new_scribe();
+    fixture_configure(topic, "subscriptions.scribe.on_hole=halt", NULL);
     make_topic(topic, 1);
     produce_many(topic, 1, 3);
     fixture_produce(topic, 0, (fixture_message){.position = 9, .prevposition = 7});
@@ -238,6 +239,7 @@ static void test_broken_headers_halt(void **state)
 {
     fixture_topic *topic = *state;
     scribe s = new_scribe();
+    fixture_configure(topic, "subscriptions.scribe.on_poison=halt", NULL);
     make_topic(topic, 1);
     fixture_produce(topic, 0, (fixture_message){.broken = "ce_id"});
     fixture_flush(topic);
@@ -248,6 +250,7 @@ static void test_poison_is_named_and_never_passed(void **state)
 {
     fixture_topic *topic = *state;
     scribe s = new_scribe();
+    fixture_configure(topic, "subscriptions.scribe.on_poison=halt", NULL);
     make_topic(topic, 1);
     produce_many(topic, 1, 6);
     fixture_produce(topic, 0, (fixture_message){.data = "{\"n\": not json}"});
@@ -264,6 +267,7 @@ static void test_a_repaired_handler_goes_on_at_the_event(void **state)
 {
     fixture_topic *topic = *state;
     scribe s = new_scribe();
+    fixture_configure(topic, "subscriptions.scribe.on_poison=halt", NULL);
     make_topic(topic, 1);
     execute(topic, "DROP TABLE public.seen; CREATE TABLE public.seen (nr bigserial, position "
                    "bigint CHECK (position <> 5),"
@@ -284,6 +288,7 @@ static void test_a_deferred_constraint_is_the_events_fault(void **state)
 {
     fixture_topic *topic = *state;
     scribe s = new_scribe();
+    fixture_configure(topic, "subscriptions.scribe.on_poison=halt", NULL);
     make_topic(topic, 1);
     execute(topic, "DROP TABLE public.seen; CREATE TABLE public.seen (nr bigserial, position "
                    "bigint, id text, data jsonb,"
@@ -332,6 +337,7 @@ static void test_retention_before_a_fresh_subscription(void **state)
 {
     fixture_topic *topic = *state;
     scribe s = new_scribe();
+    fixture_configure(topic, "subscriptions.scribe.on_hole=halt", NULL);
     make_topic(topic, 1);
     produce_many(topic, 1, 10);
     fixture_truncate(topic, 0, 4);
@@ -343,6 +349,7 @@ static void test_retention_of_unread_events_halts(void **state)
 {
     fixture_topic *topic = *state;
     scribe s = new_scribe();
+    fixture_configure(topic, "subscriptions.scribe.on_hole=halt", NULL);
     make_topic(topic, 1);
     produce_many(topic, 1, 3);
     run_well(topic, &s);

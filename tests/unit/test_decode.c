@@ -146,18 +146,6 @@ static void test_headers_in_any_order(void **state)
     assert_string_equal(o->event.type, "order.placed");
 }
 
-static void test_the_event_outlives_the_message(void **state)
-{
-    outcome *o = *state;
-    char type[] = "order.placed", data[] = "{\"a\":1}";
-    put(o, "ce_type", type);
-    assert_true(decode(o, data));
-    memset(type, 'x', sizeof type - 1);
-    memset(data, 'x', sizeof data - 1);
-    assert_string_equal(o->event.type, "order.placed");
-    assert_string_equal(o->event.data, "{\"a\":1}");
-}
-
 static void test_metadata_is_rebuilt_from_its_headers(void **state)
 {
     outcome *o = *state;
@@ -294,7 +282,9 @@ static void test_what_does_not_fit_is_refused(void **state)
     outcome *o = *state;
     char *data = weir_malloc(1 << 17);
     memset(data, '1', 1 << 17);
+    data[0] = data[(1 << 17) - 2] = '"';
     data[(1 << 17) - 1] = '\0';
+    put(o, "ce_valueform", "string");
     assert_false(decode(o, data));
     assert_int_equal(o->error.fate, WEIR_FATE_POISON);
     free(data);
@@ -307,7 +297,6 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_a_tombstone_has_no_value, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_a_value_in_another_form, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_headers_in_any_order, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_the_event_outlives_the_message, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_metadata_is_rebuilt_from_its_headers, set_up,
                                         tear_down),
         cmocka_unit_test_setup_teardown(test_whole_metadata_stands_for_all, set_up, tear_down),

@@ -1,0 +1,316 @@
+/* Letters that are tried again, or discarded, in their order.
+ *
+ * People and the clock only say what is due; the lane that the aggregate is of does it, so that no
+ * live event of the aggregate can come between. Each letter is a transaction of its own: the lane's
+ * checkpoint row is held, the letter read, its event applied, the letter marked as applied, and
+ * with the last one the aggregate is no longer parked. A letter that is refused again ends its
+ * aggregate's turn. It must never apply a letter while an earlier one of its aggregate waits. */
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/hex.h"
+#include "base/utf8.h"
+#include "consumer/subscription_int.h"
+
+#define TURN_US 200000 /* then the live events have their turn */
+
+/* One aggregate that is due. */
+typedef struct parcel {
+    weir_lane *lane;
+    const weir_partition *partition;
+    int32_t row;
+    const char *type, *id;
+    char generation[24];
+    weir_param params[4]; /* subscription, generation, aggregate type, aggregate id */
+} parcel;
+
+/* What became of a letter, or of a turn. */
+typedef enum progress {
+    APPLIED,
+    EMPTY,   /* none waits */
+    REFUSED, /* again */
+    FAILED,  /* error: the lane must start over */
+} progress;
+
+static weir_connection *connection_of(const parcel *p)
+{
+    return weir_store_connection(p->lane->store);
+}
+
+/* Holds the lane's row for the transaction, provided that it is as this lane knows it. */
+static void add_hold(const parcel *p, weir_call calls[2])
+{
+    weir_row *row = &p->partition->rows[p->row];
+    row->to_offset = row->next_offset;
+    row->to_position = row->position;
+    row->to_events = 0;
+    weir_moves_begin(&p->lane->moves);
+    weir_moves_add(&p->lane->moves, p->partition, p->row);
+    weir_moves_end(&p->lane->moves, weir_subscription_owner(p->lane->subscription));
+    calls[0] = (weir_call){"begin", NULL, 0};
+    calls[1] = (weir_call){"checkpoint_move", p->lane->moves.params, WEIR_MOVE_PARAMS};
+}
+
+static bool begin(const parcel *p, weir_error *error)
+{
+    weir_call calls[2];
+    add_hold(p, calls);
+    if (weir_connection_pipeline(connection_of(p), calls, 2, NULL, error))
+        return true;
+    error->fate = WEIR_FATE_RETRY;
+    return false;
+}
+
+/* Carries out one statement of the runtime's own in a transaction that holds the row. */
+static bool record(const parcel *p, const char *statement, const weir_param *params, int count,
+                   weir_error *error)
+{
+    weir_call calls[4];
+    add_hold(p, calls);
+    calls[2] = (weir_call){statement, params, count};
+    calls[3] = (weir_call){"commit", NULL, 0};
+    if (weir_connection_pipeline(connection_of(p), calls, 4, NULL, error))
+        return true;
+    error->fate = WEIR_FATE_RETRY;
+    return false;
+}
+
+/* The letter in hand, its message read back; in the lane's arena. */
+typedef struct letter {
+    char id[24];
+    int64_t position;
+    weir_payload value;
+    weir_header *headers;
+    size_t count;
+} letter;
+
+static bool read_bytes(weir_arena *arena, const char *hex, const char **bytes, size_t *length)
+{
+    *bytes = NULL;
+    *length = hex ? strlen(hex) / 2 : 0;
+    if (!hex)
+        return true;
+    char *copy = weir_arena_alloc(arena, *length + 1);
+    if (!copy || !weir_hex_decode(hex, *length * 2, copy))
+        return false;
+    copy[*length] = '\0';
+    *bytes = copy;
+    return true;
+}
+
+static bool fail_full(weir_error *error)
+{
+    return weir_fail(error, WEIR_FATE_POISON, "the letter does not fit the memory of a batch");
+}
+
+static bool read_headers(const parcel *p, letter *l, weir_error *error)
+{
+    weir_arena *arena = p->lane->arena;
+    weir_param id = WEIR_PARAM_TEXT(l->id);
+    weir_result *rows = weir_connection_query(connection_of(p), "letter_headers", &id, 1, error);
+    if (!rows)
+        return false;
+    l->count = (size_t)weir_result_rows(rows);
+    l->headers = weir_arena_alloc(arena, (l->count + 1) * sizeof *l->headers);
+    bool fits = l->headers != NULL;
+    for (size_t i = 0; fits && i < l->count; i++) {
+        weir_header *header = &l->headers[i];
+        const char *name = weir_result_value(rows, (int)i, 0);
+        header->name = weir_arena_copy(arena, name, strlen(name));
+        fits = header->name && read_bytes(arena, weir_result_value(rows, (int)i, 1), &header->value,
+                                          &header->length);
+    }
+    weir_result_free(rows);
+    return fits || fail_full(error);
+}
+
+static progress read_letter(const parcel *p, letter *l, weir_error *error)
+{
+    weir_result *row = weir_connection_query(connection_of(p), "letter_next", p->params, 4, error);
+    if (!row)
+        return FAILED;
+    bool any = weir_result_rows(row) > 0, fits = true;
+    if (any) {
+        snprintf(l->id, sizeof l->id, "%s", weir_result_value(row, 0, 0));
+        l->position = weir_result_integer(row, 0, 2);
+        fits = read_bytes(p->lane->arena, weir_result_value(row, 0, 3), &l->value.bytes,
+                          &l->value.length);
+    }
+    weir_result_free(row);
+    if (!any)
+        return EMPTY;
+    if (!fits)
+        fail_full(error);
+    return fits && read_headers(p, l, error) ? APPLIED : REFUSED;
+}
+
+static bool read_event(const parcel *p, const letter *l, weir_buffer *scratch, weir_event *event,
+                       weir_error *error)
+{
+    weir_fields fields;
+    weir_chain chain = {.position = l->position};
+    weir_fields_find(l->headers, l->count, &fields);
+    if (l->position == 0 && weir_chain_read(&fields, &chain, error) != WEIR_MESSAGE_OURS)
+        return error->message[0] ||
+               weir_fail(error, WEIR_FATE_POISON, "the message is not one of weir's");
+    return weir_event_read(&fields, &chain, l->value, p->lane->subscription->upcasters,
+                           p->lane->arena, scratch, event, error);
+}
+
+/* Sends the event's calls and COMMIT; the transaction is open. */
+static bool apply_event(const parcel *p, const letter *l, const weir_event *event,
+                        weir_error *error)
+{
+    weir_subscription *s = p->lane->subscription;
+    weir_param id = WEIR_PARAM_TEXT(l->id);
+    weir_calls calls = {.arena = p->lane->arena};
+    const weir_batch batch = {event, 1, p->lane->arena};
+    int failed;
+    if (!s->handler->collect(p->lane->session, &batch, true, &calls, error))
+        return false;
+    size_t own = calls.count;
+    if (!weir_calls_add(&calls, (weir_call){"letter_applied", &id, 1}, SIZE_MAX, NULL, error) ||
+        !weir_calls_add(&calls, (weir_call){"commit", NULL, 0}, SIZE_MAX, NULL, error))
+        return false;
+    if (weir_connection_pipeline(connection_of(p), calls.calls, (int)calls.count, &failed, error))
+        return true;
+    if ((size_t)failed == own || !weir_store_alive(p->lane->store))
+        error->fate = WEIR_FATE_RETRY;
+    else if ((size_t)failed < own && calls.label[failed])
+        weir_error_prefix(error, "%s", calls.label[failed]);
+    if (strcmp(error->sqlstate, "57014") == 0)
+        error->fate = WEIR_FATE_POISON;
+    return false;
+}
+
+static bool roll_back(const parcel *p)
+{
+    weir_error ignored;
+    return !weir_connection_in_transaction(connection_of(p)) ||
+           weir_connection_execute(connection_of(p), "ROLLBACK", &ignored);
+}
+
+/* The schedule as PostgreSQL's array text. */
+static void write_schedule(const weir_redrives *redrives, weir_buffer *text)
+{
+    for (size_t i = 0; i < redrives->count; i++)
+        weir_buffer_format(text, "%s%d", i > 0 ? "," : "{", redrives->seconds[i]);
+    weir_buffer_text(text, redrives->count > 0 ? "}" : "{}");
+}
+
+static progress refuse(const parcel *p, const letter *l, weir_error *error)
+{
+    weir_error why = *error;
+    weir_buffer schedule = WEIR_BUFFER(512);
+    weir_utf8_clean(why.message);
+    if (!roll_back(p) || error->fate == WEIR_FATE_RETRY)
+        return FAILED;
+    write_schedule(&p->lane->subscription->redrives, &schedule);
+    const weir_param params[] = {
+        WEIR_PARAM_TEXT(l->id),
+        WEIR_PARAM_TEXT(why.sqlstate[0] ? why.sqlstate : weir_fate_name(why.fate)),
+        WEIR_PARAM_TEXT(why.message), WEIR_PARAM_TEXT(schedule.data)};
+    bool ok = record(p, "letter_failed", params, 4, error);
+    weir_buffer_free(&schedule);
+    if (!ok)
+        return FAILED;
+    WEIR_WARN("subscription", p->lane->subscription->name, "a dead letter is refused again",
+              WEIR_TEXT("letter", l->id), WEIR_TEXT("aggregate_type", p->type),
+              WEIR_TEXT("aggregate_id", p->id), WEIR_TEXT("cause", why.message));
+    return REFUSED;
+}
+
+static progress try_letter(const parcel *p, weir_error *error)
+{
+    letter l = {0};
+    weir_event event;
+    weir_buffer scratch = WEIR_BUFFER(p->lane->subscription->memory);
+    weir_arena_reset(p->lane->arena);
+    if (!begin(p, error))
+        return FAILED;
+    progress at = read_letter(p, &l, error);
+    if (at == FAILED) {
+        error->fate = WEIR_FATE_RETRY;
+    } else if (at == EMPTY) {
+        at = roll_back(p) ? EMPTY : FAILED;
+    } else if (at == REFUSED || !read_event(p, &l, &scratch, &event, error) ||
+               !apply_event(p, &l, &event, error)) {
+        at = refuse(p, &l, error);
+    }
+    weir_buffer_free(&scratch);
+    return at;
+}
+
+static void note_done(const parcel *p)
+{
+    if (!weir_parked_has(&p->lane->parked, p->type, p->id))
+        return;
+    weir_parked_remove(&p->lane->parked, p->type, p->id);
+    WEIR_INFO("subscription", p->lane->subscription->name, "an aggregate is not parked any more",
+              WEIR_TEXT("aggregate_type", p->type), WEIR_TEXT("aggregate_id", p->id));
+}
+
+/* Discards what is marked so, then tries the others. False: FAILED. */
+static bool work_off(const parcel *p, int64_t until_us, bool *finished, weir_error *error)
+{
+    if (!record(p, "letter_discard", p->params, 4, error))
+        return false;
+    progress at = APPLIED;
+    while (at == APPLIED && weir_clock_monotonic_us() < until_us &&
+           !atomic_load(&p->lane->subscription->lanes.abandon))
+        at = try_letter(p, error);
+    if (at == EMPTY)
+        note_done(p);
+    *finished = at != APPLIED;
+    return at != FAILED;
+}
+
+static weir_partition *find_partition(weir_subscription *s, const char *topic, int32_t number)
+{
+    size_t count;
+    weir_partition *partitions = weir_subscription_partitions(s, &count);
+    for (size_t i = 0; i < count; i++)
+        if (weir_place_order(partitions[i].topic, partitions[i].number, topic, number) == 0)
+            return &partitions[i];
+    return NULL;
+}
+
+/* Whether the aggregate in a row of letter_due is this lane's. */
+static bool take_parcel(weir_lane *lane, const weir_result *due, int row, parcel *p)
+{
+    weir_subscription *s = lane->subscription;
+    *p = (parcel){
+        .lane = lane, .type = weir_result_value(due, row, 0), .id = weir_result_value(due, row, 1)};
+    p->partition = find_partition(s, weir_result_value(due, row, 2),
+                                  (int32_t)weir_result_integer(due, row, 3));
+    if (!p->partition)
+        return false;
+    p->row = weir_partition_lane(p->partition, p->id);
+    p->params[0] = WEIR_PARAM_TEXT(s->name);
+    p->params[1] = weir_param_integer(s->generation, p->generation);
+    p->params[2] = WEIR_PARAM_TEXT(p->type);
+    p->params[3] = WEIR_PARAM_TEXT(p->id);
+    return weir_subscription_lane(s, p->row) == lane;
+}
+
+bool weir_redrive(weir_lane *lane, weir_error *error)
+{
+    weir_subscription *s = lane->subscription;
+    char generation[24];
+    const weir_param params[] = {WEIR_PARAM_TEXT(s->name),
+                                 weir_param_integer(s->generation, generation)};
+    int64_t until_us = weir_clock_monotonic_us() + TURN_US;
+    weir_result *due =
+        weir_connection_query(weir_store_connection(lane->store), "letter_due", params, 2, error);
+    bool ok = due != NULL, finished = true;
+    for (int i = 0; ok && finished && i < weir_result_rows(due); i++) {
+        parcel p;
+        if (take_parcel(lane, due, i, &p))
+            ok = work_off(&p, until_us, &finished, error);
+    }
+    weir_result_free(due);
+    lane->nudge_again = !finished;
+    return ok;
+}
