@@ -108,6 +108,9 @@ const weir_setting weir_settings[] = {
             "longest wait for a batch to fill once its first event is there"),
     INTEGER("subscriptions.*.batch_bytes", "8388608", 65536, 268435456, "bytes",
             "most bytes of messages in one transaction"),
+    CHOICE("subscriptions.*.source", "kafka", "kafka|store",
+           "kafka: the topics, shared by the members of a group; store: the store itself, in its "
+           "order, by one process at a time"),
     INTEGER("subscriptions.*.lanes", "1", 1, 64, "",
             "a partition's aggregates are spread over so many lanes, each with a connection and a "
             "transaction of its own"),

@@ -69,6 +69,17 @@ void weir_subscription_free(weir_subscription *subscription);
  * as at first: as the topic has them. Before run; upcasters outlive the subscription. */
 void weir_subscription_upcast(weir_subscription *subscription, const weir_upcasters *upcasters);
 
+/* weir_subscription_feed makes it feed a generation that need not serve, from the store, with so
+ * many lanes: for a rebuild. Before run or begin. */
+void weir_subscription_feed(weir_subscription *subscription, int generation, int lanes);
+
+/* weir_subscription_begin, then weir_subscription_catch_up any number of times, then
+ * weir_subscription_end (also when begin fails): run with once in parts, which stays connected.
+ * catch_up: false as in run, but nothing is recorded. */
+WEIR_MUST_USE bool weir_subscription_begin(weir_subscription *subscription, weir_error *error);
+WEIR_MUST_USE bool weir_subscription_catch_up(weir_subscription *subscription, weir_error *error);
+void weir_subscription_end(weir_subscription *subscription);
+
 /* weir_subscription_run applies events until stop is requested, finishing the transaction in
  * progress. With once: up to the ends of the topics as they were at its start. RETRY failures back
  * off for ever, logged once per change of state. False: the subscription stopped itself, error says

@@ -308,7 +308,7 @@ static bool refuse(weir_round *round, const weir_error *error)
 }
 
 /* Up to where the round takes each partition, whatever of it was skipped. */
-static void set_reach(weir_subscription *s, weir_round *round)
+void weir_round_reach(weir_subscription *s, weir_round *round)
 {
     size_t count;
     const weir_partition *partitions = weir_subscription_partitions(s, &count);
@@ -355,8 +355,5 @@ bool weir_intake_fill(weir_subscription *s, weir_round *round, weir_error *error
 {
     if (!weir_refill_go_on(s, round, error))
         return refuse(round, error);
-    if (!fill(s, round, error))
-        return false;
-    set_reach(s, round);
-    return true;
+    return fill(s, round, error);
 }

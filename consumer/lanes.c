@@ -207,10 +207,15 @@ bool weir_lanes_open(weir_subscription *s, weir_error *error)
         weir_lane *lane = &s->lanes.all[i];
         if (!connect_lane(s, lane, error))
             return false;
-        lane->failed = false;
     }
+    if (!weir_parked_load(s, error))
+        return false;
+    pthread_mutex_lock(&s->lanes.lock);
+    for (size_t i = 0; i < s->lanes.count; i++)
+        s->lanes.all[i].failed = false;
+    pthread_mutex_unlock(&s->lanes.lock);
     atomic_store(&s->lanes.abandon, false);
-    return weir_parked_load(s, error);
+    return true;
 }
 
 /* Waits for a change, at most until the deadline (monotonic, µs; -1: none); the lock is held.
@@ -337,7 +342,7 @@ void weir_lanes_nudge(weir_subscription *s)
 {
     pthread_mutex_lock(&s->lanes.lock);
     for (size_t i = 0; i < s->lanes.count; i++)
-        s->lanes.all[i].nudged = true;
+        s->lanes.all[i].nudged = !atomic_load(&s->lanes.abandon);
     wake_all(&s->lanes);
     pthread_mutex_unlock(&s->lanes.lock);
 }

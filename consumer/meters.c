@@ -77,6 +77,13 @@ int64_t weir_meters_lag(weir_subscription *s)
     return lag;
 }
 
+static bool is_idle(const weir_subscription *s, bool joined, int64_t lag)
+{
+    if (!s->source)
+        return s->stored->caught_up;
+    return s->topics.count == 0 || (joined && !s->resume && lag == 0);
+}
+
 void weir_meters_tick(weir_subscription *s)
 {
     int64_t lag = weir_meters_lag(s);
@@ -86,11 +93,12 @@ void weir_meters_tick(weir_subscription *s)
         seconds = (double)(weir_clock_now_us() - oldest_us) / 1e6;
     weir_metric_set(s->meters.lag_events, (double)lag);
     weir_metric_set(s->meters.lag_seconds, seconds > 0 ? seconds : 0);
-    unsigned rebalances = weir_source_rebalances(s->source);
+    unsigned rebalances = s->source ? weir_source_rebalances(s->source) : 0;
     weir_metric_add(s->meters.rebalances, rebalances - s->rebalances);
     s->rebalances = rebalances;
-    bool joined = weir_source_joined(s->source), up = weir_source_up(s->source);
-    bool idle = s->topics.count == 0 || (joined && !s->resume && lag == 0);
+    bool joined = !s->source || weir_source_joined(s->source);
+    bool up = !s->source || weir_source_up(s->source);
+    bool idle = s->waits || is_idle(s, joined, lag);
     /* Where nothing was published yet there is nothing to be assigned. */
     bool nothing_there = s->store && s->topics.count == 0;
     atomic_store(&s->health.assigned, nothing_there || (joined && !s->resume));

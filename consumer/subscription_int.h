@@ -10,6 +10,7 @@
 #include "consumer/kafka_source_int.h"
 #include "consumer/lanes_int.h"
 #include "consumer/redrives_int.h"
+#include "consumer/store_source_int.h"
 
 /* The recorded topics of the handler's aggregate types. */
 typedef struct weir_topics {
@@ -70,13 +71,17 @@ struct weir_subscription {
 
     weir_store *store; /* the reader's; NULL: not connected */
     char store_id[WEIR_UUID_TEXT];
-    int generation; /* 0: not settled yet */
-    weir_source *source;
-    bool resume;   /* checkpoints must be read before reading on */
-    bool rewind;   /* what was handed over must be applied first, then so */
-    bool leveling; /* some partition is to get another number of lanes */
-    bool paused;   /* by a person */
-    bool due;      /* letters are to be tried again, or discarded */
+    int generation;       /* 0: not settled yet */
+    int fixed_generation; /* to be fed whether it serves or not; 0: the one that serves */
+    bool from_store, once;
+    weir_source *source; /* Kafka's side; NULL when it reads the store */
+    weir_stored *stored; /* the store's side */
+    bool resume;         /* checkpoints must be read before reading on */
+    bool rewind;         /* what was handed over must be applied first, then so */
+    bool leveling;       /* some partition is to get another number of lanes */
+    bool waits;          /* paused, or another process leads */
+    bool paused;         /* by a person */
+    bool due;            /* letters are to be tried again, or discarded */
     weir_topics topics;
     weir_goals goals;
     weir_lanes lanes;
@@ -101,7 +106,10 @@ static inline weir_owner weir_subscription_owner(const weir_subscription *s)
  * group gives it others, for which the lanes rest. */
 static inline weir_partition *weir_subscription_partitions(weir_subscription *s, size_t *count)
 {
-    return weir_source_partitions(s->source, count);
+    if (s->source)
+        return weir_source_partitions(s->source, count);
+    *count = s->stored ? 1 : 0;
+    return s->stored ? &s->stored->partition : NULL;
 }
 
 /* weir_subscription_lane: who applies lane number l of any partition. */
@@ -109,6 +117,17 @@ static inline weir_lane *weir_subscription_lane(weir_subscription *s, int32_t l)
 {
     return &s->lanes.all[(size_t)l % s->lanes.count];
 }
+
+/* reader.c. weir_reader_step does the next thing; *done with once, when nothing is left to do.
+ * False: for what passes, weir_reader_rest waits; false if it does not pass. */
+WEIR_MUST_USE bool weir_reader_step(weir_subscription *s, bool *done, weir_error *error);
+WEIR_MUST_USE bool weir_reader_rest(weir_subscription *s, weir_error *error);
+void weir_reader_disconnect(weir_subscription *s);
+
+/* weir_subscription_record runs a statement with subscription, generation and why (NULL: without).
+ */
+WEIR_MUST_USE bool weir_subscription_record(weir_subscription *s, const char *statement,
+                                            const char *why, weir_error *error);
 
 /* intake.c. weir_intake_fill fills a round: waits for the first message, then for as many as the
  * limits allow. Sets s->resume when the partitions changed meanwhile: the round is of no use then.
@@ -119,6 +138,9 @@ WEIR_MUST_USE bool weir_intake_fill(weir_subscription *s, weir_round *round, wei
  * before an error. False. */
 bool weir_round_name(weir_subscription *s, const weir_share *share, size_t event,
                      weir_error *error);
+
+/* weir_round_reach notes up to where the round takes each partition, now that it is full. */
+void weir_round_reach(weir_subscription *s, weir_round *round);
 
 /* weir_round_put gives an event's place in the share of its lane; weir_round_full: no room for
  * another; weir_round_error keeps an error with the round, NULL when it does not fit. */
@@ -132,8 +154,8 @@ WEIR_MUST_USE bool weir_heal(weir_subscription *s, weir_round *round, weir_parti
                              int64_t upto, weir_error *error);
 
 /* weir_refill: the topic does not have what is to be read of a partition. By policy reading begins
- * anew at what is left of it. weir_refill_go_on takes what an empty one lacks, also one that a fresh
- * subscription finds empty. */
+ * anew at what is left of it. weir_refill_go_on takes what an empty one lacks, also one that a
+ * fresh subscription finds empty. */
 WEIR_MUST_USE bool weir_refill(weir_subscription *s, weir_partition *partition, weir_error *error);
 bool weir_refill_is_over(const weir_subscription *s, const weir_partition *partition);
 WEIR_MUST_USE bool weir_refill_go_on(weir_subscription *s, weir_round *round, weir_error *error);

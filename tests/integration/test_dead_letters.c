@@ -391,6 +391,32 @@ static void test_lanes_that_differ_level_first(void **state)
            "3:100:100 3:100:100 3:100:100");
 }
 
+static void test_the_store_itself_is_a_source(void **state)
+{
+    fixture_topic *topic = *state;
+    fixture_configure(topic, "subscriptions.scribe.source=store", "subscriptions.scribe.lanes=2");
+    execute(topic, SEEN);
+    execute(topic, "INSERT INTO public.bad VALUES (9)");
+    append_many(topic, 500);
+    execute(topic, "SELECT weir.append('other', 'x', 0, '[{\"type\": \"a\", \"data\": 1}]')");
+    run_well(topic);
+    expect(topic, "SELECT count(*) || '|' || count(DISTINCT position) FROM public.seen", "429|429");
+    expect_in_order(topic);
+    expect(topic,
+           "SELECT string_agg(topic || '/' || partition || ' ' || position, ', ') || ' ' ||"
+           " sum(events) FROM weir.checkpoints",
+           "$store/0 500, $store/0 500 500");
+    expect(topic,
+           "SELECT topic || ' ' || (message_offset IS NULL) || ' ' ||"
+           " convert_from(value, 'UTF8') FROM weir.dead_letters WHERE position = 9",
+           "$store true {\"n\": 9}");
+    execute(topic, "DELETE FROM public.bad");
+    execute(topic, "UPDATE weir.dead_letters SET mark = 'retry' WHERE position = 9");
+    run_well(topic);
+    expect(topic, "SELECT count(*) || '|' || count(DISTINCT position) FROM public.seen", "500|500");
+    expect_in_order(topic);
+}
+
 #define WITH_TOPIC(test)                                                                           \
     cmocka_unit_test_setup_teardown(test, fixture_topic_open, fixture_topic_close)
 
@@ -411,6 +437,7 @@ int main(void)
         WITH_TOPIC(test_retention_is_refilled),
         WITH_TOPIC(test_lanes_keep_each_aggregates_order),
         WITH_TOPIC(test_lanes_that_differ_level_first),
+        WITH_TOPIC(test_the_store_itself_is_a_source),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
