@@ -130,7 +130,8 @@ static bool control(weir_subscription *s, weir_error *error)
     if (!s->fixed_generation && weir_result_integer(row, 0, 1) != s->generation)
         s->resume = true;
     weir_metric_set(s->meters.paused, paused);
-    weir_metric_set(s->meters.parked, (double)weir_result_integer(row, 0, 3));
+    s->parked_count = weir_result_integer(row, 0, 3);
+    weir_metric_set(s->meters.parked, (double)s->parked_count);
     s->due = weir_result_bool(row, 0, 2) || weir_result_bool(row, 0, 4);
     if (s->due && !paused)
         weir_lanes_nudge(s);

@@ -213,6 +213,10 @@ bool weir_subscription_run(weir_subscription *s, bool once, weir_error *error)
 {
     s->once = once;
     bool ok = weir_subscription_begin(s, error) && loop(s, error);
+    if (ok && once && s->parked_count > 0)
+        WEIR_WARN("subscription", s->name,
+                  "aggregates are parked: their events wait (weir dlq list)",
+                  WEIR_NUMBER("aggregates", s->parked_count));
     if (!ok)
         stop_itself(s, error);
     weir_subscription_end(s);

@@ -74,14 +74,15 @@ struct weir_subscription {
     int generation;       /* 0: not settled yet */
     int fixed_generation; /* to be fed whether it serves or not; 0: the one that serves */
     bool from_store, once;
-    weir_source *source; /* Kafka's side; NULL when it reads the store */
-    weir_stored *stored; /* the store's side */
-    bool resume;         /* checkpoints must be read before reading on */
-    bool rewind;         /* what was handed over must be applied first, then so */
-    bool leveling;       /* some partition is to get another number of lanes */
-    bool waits;          /* paused, or another process leads */
-    bool paused;         /* by a person */
-    bool due;            /* letters are to be tried again, or discarded */
+    weir_source *source;  /* Kafka's side; NULL when it reads the store */
+    weir_stored *stored;  /* the store's side */
+    bool resume;          /* checkpoints must be read before reading on */
+    bool rewind;          /* what was handed over must be applied first, then so */
+    bool leveling;        /* some partition is to get another number of lanes */
+    bool waits;           /* paused, or another process leads */
+    bool paused;          /* by a person */
+    int64_t parked_count; /* aggregates, of all members; as last asked */
+    bool due;             /* letters are to be tried again, or discarded */
     weir_topics topics;
     weir_goals goals;
     weir_lanes lanes;

@@ -417,6 +417,27 @@ static void test_the_store_itself_is_a_source(void **state)
     expect_in_order(topic);
 }
 
+/* What was applied from the store is not applied again from the topic. */
+static void test_from_the_store_to_its_topics(void **state)
+{
+    fixture_topic *topic = *state;
+    weir_error error = {0};
+    fixture_configure(topic, "subscriptions.scribe.source=store", "subscriptions.scribe.lanes=3");
+    execute(topic, SEEN);
+    append_many(topic, 50);
+    run_well(topic);
+    make_topic(topic, 1);
+    append_many(topic, 10);
+    produce_many(topic, 60);
+    fixture_configure(topic, NULL, NULL);
+    run_well(topic);
+    expect(topic, "SELECT count(*) || '|' || count(DISTINCT position) FROM public.seen", "60|60");
+    fixture_configure(topic, "subscriptions.scribe.source=store", NULL);
+    assert_false(run_once(topic, &error));
+    if (!strstr(error.message, "was fed from topics"))
+        fail_msg("%s", error.message);
+}
+
 #define WITH_TOPIC(test)                                                                           \
     cmocka_unit_test_setup_teardown(test, fixture_topic_open, fixture_topic_close)
 
@@ -438,6 +459,7 @@ int main(void)
         WITH_TOPIC(test_lanes_keep_each_aggregates_order),
         WITH_TOPIC(test_lanes_that_differ_level_first),
         WITH_TOPIC(test_the_store_itself_is_a_source),
+        WITH_TOPIC(test_from_the_store_to_its_topics),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -68,19 +68,36 @@ END $$;
 -- weir.open_checkpoints: makes the rows that are missing, with that number of lanes, and gives it to the
 -- partitions that have another one and whose rows agree, for then every lane stands at the same event. The
 -- others stay as they are. Who still has the old rows in mind finds them gone. only_recorded: no row for a topic
--- that is not recorded. In a transaction of its own; members that do this at once wait for each other.
+-- that is not recorded. What was applied from the store ('$store') is not applied again from a topic: the row
+-- there stays as what every topic begins with. In a transaction of its own; members that do this at once wait
+-- for each other.
 CREATE FUNCTION weir.open_checkpoints(
     subscription text, generation integer, topics text[], partitions integer[], lanes integer, only_recorded boolean)
 RETURNS void LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_column
 DECLARE
     at record;
+    applied record;
 BEGIN
     PERFORM FROM weir.subscriptions s
         WHERE s.subscription = open_checkpoints.subscription AND s.generation = open_checkpoints.generation
         FOR NO KEY UPDATE;
-    INSERT INTO weir.checkpoints (subscription, generation, topic, partition, lanes, lane)
-        SELECT open_checkpoints.subscription, open_checkpoints.generation, p.topic, p.partition, open_checkpoints.lanes, l.lane
+    SELECT coalesce(max(c.position) FILTER (WHERE c.topic = '$store'), 0) AS position,
+           coalesce(min(c.position) FILTER (WHERE c.topic = '$store'), 0) AS least,
+           coalesce(bool_or(c.topic <> '$store'), false) AS topics
+        INTO applied
+        FROM weir.checkpoints c
+        WHERE c.subscription = open_checkpoints.subscription AND c.generation = open_checkpoints.generation;
+    IF '$store' = ANY (topics) AND applied.topics THEN
+        RAISE EXCEPTION '% was fed from topics and cannot go on from the store', subscription
+            USING ERRCODE = 'WV011', HINT = 'Set its source to kafka again, or rebuild it';
+    ELSIF '$store' <> ALL (topics) AND applied.least <> applied.position THEN
+        RAISE EXCEPTION 'the lanes of % stand at different events of the store', subscription
+            USING ERRCODE = 'WV011', HINT = 'Let it run once more from the store, then from kafka';
+    END IF;
+    INSERT INTO weir.checkpoints (subscription, generation, topic, partition, lanes, lane, position)
+        SELECT open_checkpoints.subscription, open_checkpoints.generation, p.topic, p.partition, open_checkpoints.lanes,
+               l.lane, applied.position
         FROM unnest(topics, partitions) AS p(topic, partition), generate_series(0, open_checkpoints.lanes - 1) AS l(lane)
         WHERE (NOT only_recorded OR EXISTS (SELECT FROM weir.topics t WHERE t.topic = p.topic))
           AND NOT EXISTS (SELECT FROM weir.checkpoints c
