@@ -453,8 +453,8 @@ const weir_command weir_commands[] = {
      "runs with that generation's file feeds it on from its checkpoints. What runs with another\n"
      "file stops itself. The generation that is left is kept. Views that would lose columns, or\n"
      "change their types, are replaced only with --replace-views, and the views that depend on\n"
-     "them with them. A reader that holds a lock on a view is waited for, and never made to wait\n"
-     "longer than 50 ms.",
+     "them with them. Nobody stands in line for it: a switch that has waited 50 ms for a reader's\n"
+     "lock steps back, and tries again.",
      "  weir projection rollback user_list\n"
      "  weir projection rollback user_list --execute\n",
      "1 failed, 2 usage, configuration or refused views, 3 nothing to go back to, 4 a reader was\n"

@@ -86,12 +86,18 @@ static bool explain_rollback(weir_session *session, weir_connection *connection,
     return ok;
 }
 
+/* patience: --wait in milliseconds, at most a day. */
+static int patience(const weir_session *session)
+{
+    int64_t seconds = weir_arguments_integer(&session->arguments, "wait");
+    return (int)(seconds < 86400 ? seconds : 86400) * 1000;
+}
+
 static bool roll_back(weir_session *session, weir_connection *connection, const char *name, int to,
                       bool replace_views, weir_error *error)
 {
-    int64_t wait_s = weir_arguments_integer(&session->arguments, "wait");
     if (!weir_generation_rollback(connection, name, to, replace_views, &session->stop,
-                                  (int)wait_s * 1000, error))
+                                  patience(session), error))
         return false;
     fprintf(stderr,
             "weir: done: readers of %s are on generation %d; what runs with the file of that "
@@ -156,14 +162,13 @@ bool weir_verb_projection_drop(weir_session *session, weir_error *error)
     if (!weir_arguments_has(arguments, "generation"))
         return weir_fail(error, WEIR_FATE_CONFIG, "which one? --generation N");
     int generation = (int)weir_arguments_integer(arguments, "generation");
-    int64_t wait_s = weir_arguments_integer(arguments, "wait");
     weir_store *store = weir_session_store(session, error);
     if (!store)
         return false;
     weir_connection *connection = weir_store_connection(store);
     bool ok;
     if (weir_arguments_flag(arguments, "execute")) {
-        ok = weir_generation_drop(connection, name, generation, &session->stop, (int)wait_s * 1000,
+        ok = weir_generation_drop(connection, name, generation, &session->stop, patience(session),
                                   error);
         if (ok)
             fprintf(stderr, "weir: done: generation %d of %s is gone\n", generation, name);

@@ -4,11 +4,10 @@
  * the old tables or the new, never both. Waits for locks are bounded to less than deadlock_timeout:
  * nobody queues longer than that behind a switch that waits, and it is the switch that gives up.
  * It must never change a row of a table. */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/backoff.h"
-#include "base/clock.h"
 #include "projections/generations_int.h"
 
 static bool same_subscription(const weir_result *rows, const char *name, weir_error *error)
@@ -82,15 +81,22 @@ bool weir_run_made(weir_connection *connection, const char *maker, const weir_pa
     return ok;
 }
 
-/* What the readers of the old tables may do they may do with the new. */
+/* What the readers of the old tables may do they may do with the new. Only their owner can say so,
+ * who may be another one than today's projector. */
 static bool grant_tables(weir_connection *connection, const weir_generation_plan *plan,
                          const weir_actors *actors, const char *name, weir_error *error)
 {
-    char from[24], to[24];
+    char from[24], to[24], schema[WEIR_SCHEMA_SIZE];
     const weir_param params[] = {WEIR_PARAM_TEXT(name), weir_param_integer(plan->from, from),
                                  weir_param_integer(plan->to, to), WEIR_PARAM_TEXT(actors->viewer)};
-    return weir_act_as(connection, actors->projector, error) &&
-           weir_run_made(connection, "generation_grants", params, 4, NULL, error);
+    snprintf(schema, sizeof schema, "%s__g%d", name, plan->to);
+    weir_param tables = WEIR_PARAM_TEXT(schema);
+    weir_result *owner =
+        weir_connection_query(connection, "generation_schema_owner", &tables, 1, error);
+    bool ok = owner && weir_act_as(connection, weir_result_value(owner, 0, 0), error) &&
+              weir_run_made(connection, "generation_grants", params, 4, NULL, error);
+    weir_result_free(owner);
+    return ok;
 }
 
 static bool make_schema(weir_connection *connection, const weir_actors *actors, const char *name,

@@ -503,7 +503,6 @@ typedef struct counter {
     const fixture *f;
     pthread_t thread;
     atomic_bool stop;
-    bool repeatable;
     int statements, odd, failed;
     weir_error error;
 } counter;
@@ -560,6 +559,68 @@ static void readers_see_one_generation_whole(void **state)
         assert_true(counters[i].statements > 5);
     }
     assert_value(f, "SELECT max(n) FROM p.t", "1");
+}
+
+/* Readers whose snapshot is older than their query. */
+static void *count_late(void *context)
+{
+    counter *c = context;
+    weir_connection *connection = connect_to(c->f);
+    while (!atomic_load(&c->stop)) {
+        fixture_execute(connection, "BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT 1");
+        usleep(30000);
+        char *count = fixture_value(connection, "SELECT count(*) FROM p.t");
+        c->statements++;
+        c->odd += strcmp(count, "100") != 0;
+        free(count);
+        fixture_execute(connection, "COMMIT");
+    }
+    weir_connection_close(connection);
+    return NULL;
+}
+
+/* What a rebuild does again and again: fill, commit, wait, switch. */
+static int count_odd(const fixture *f, bool wait, int *generation)
+{
+    weir_error error = {0};
+    counter counters[2];
+    weir_connection *connection = connect_to(f);
+    for (size_t i = 0; i < 2; i++) {
+        counters[i] = (counter){.f = f};
+        assert_int_equal(pthread_create(&counters[i].thread, NULL, count_late, &counters[i]), 0);
+    }
+    for (int i = 0; i < 8; i++) {
+        bool resumed;
+        char sql[160];
+        char *text = weir_format(HEAD "-- version: %d\n" T ON, *generation + 1);
+        assert_ok(next_as(f, text, NULL, generation, &resumed, &error));
+        free(text);
+        usleep(40000); /* the tables are there for everybody: only rows can be missed */
+        snprintf(sql, sizeof sql, "INSERT INTO p__g%d.t SELECT i FROM generate_series(1, 100) i",
+                 *generation);
+        fixture_execute(connection, sql);
+        if (wait)
+            assert_ok(weir_generation_wait_snapshots(connection, NULL, 20000, &error));
+        assert_ok(
+            weir_generation_rollback(connection, "p", *generation, false, NULL, 20000, &error));
+    }
+    for (size_t i = 0; i < 2; i++) {
+        atomic_store(&counters[i].stop, true);
+        pthread_join(counters[i].thread, NULL);
+        assert_true(counters[i].statements > 3);
+    }
+    weir_connection_close(connection);
+    return counters[0].odd + counters[1].odd;
+}
+
+static void a_switch_after_the_wait_shows_nobody_empty_tables(void **state)
+{
+    const fixture *f = *state;
+    int generation = 1;
+    assert_settles(f, GONE, 1);
+    execute(f, "INSERT INTO p__g1.t SELECT i FROM generate_series(1, 100) i");
+    assert_true(count_odd(f, false, &generation) > 0); /* so the wait is what helps */
+    assert_int_equal(count_odd(f, true, &generation), 0);
 }
 
 static void going_back_needs_a_kept_generation(void **state)
@@ -721,6 +782,33 @@ static void a_plain_user_switches_and_drops(void **state)
     assert_value(f, GENERATIONS, "2! 3");
 }
 
+static void a_store_without_roles_works_as_the_user(void **state)
+{
+    const fixture *f = *state;
+    weir_error error = {0};
+    int generation = 0;
+    bool resumed;
+    execute(f, "CREATE SCHEMA lonely; CREATE TABLE lonely.subscriptions (LIKE weir.subscriptions "
+               "INCLUDING ALL); CREATE TABLE lonely.checkpoints (LIKE weir.checkpoints); CREATE "
+               "TABLE lonely.parked (LIKE weir.parked); CREATE TABLE lonely.dead_letters (LIKE "
+               "weir.dead_letters)");
+    char *conninfo = fixture_conninfo(f);
+    weir_connection_options options = {conninfo, "lonely", "test", NULL};
+    weir_connection *connection = weir_connection_open(&options, &error);
+    assert_non_null(connection);
+    weir_projection *p = parse(ONE), *q = parse(ADDED);
+    weir_handler *handler = weir_projection_handler(p, f->config);
+    assert_ok(handler->settle(handler, connection, &generation, &error));
+    assert_ok(weir_generation_next(q, f->config, connection, &generation, &resumed, &error));
+    assert_ok(switch_on(connection, generation, false, &error));
+    assert_ok(weir_generation_drop(connection, "p", 1, NULL, 1000, &error));
+    assert_value(f, READS, "p__g2.extra p__g2.s p__g2.t");
+    weir_connection_close(connection);
+    weir_projection_free(p);
+    weir_projection_free(q);
+    free(conninfo);
+}
+
 #define CASE(name) cmocka_unit_test_setup_teardown(name, fixture_store, fixture_drop)
 
 int main(void)
@@ -739,11 +827,13 @@ int main(void)
         CASE(a_reader_in_the_way_is_not_waited_for),
         CASE(a_switch_is_part_of_its_callers_transaction),
         CASE(readers_see_one_generation_whole),
+        CASE(a_switch_after_the_wait_shows_nobody_empty_tables),
         CASE(going_back_needs_a_kept_generation),
         CASE(an_old_generation_is_dropped),
         CASE(old_snapshots_are_waited_for),
         CASE(newer_snapshots_are_not_waited_for),
         CASE(a_plain_user_switches_and_drops),
+        CASE(a_store_without_roles_works_as_the_user),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
