@@ -157,6 +157,21 @@ static const weir_option run_options[] = {
 
 static const weir_option projection_status_options[] = {
     TEXT("max-lag", "N|Ns", "exit 1 beyond N events or N seconds, or when one has stopped"),
+    FLAG("all-generations", "show those that do not serve, too"),
+    {0},
+};
+
+static const weir_option projection_rollback_options[] = {
+    FLAG("replace-views", "drop and make again the views that must lose or change columns"),
+    NUMBER("wait", "SECONDS", "30", 0, "how long to try while readers hold locks"),
+    FLAG("execute", "do it"),
+    {0},
+};
+
+static const weir_option projection_drop_options[] = {
+    NUMBER("generation", "N", NULL, 1, "which one"),
+    NUMBER("wait", "SECONDS", "30", 0, "how long to try while somebody holds locks"),
+    FLAG("execute", "do it"),
     {0},
 };
 
@@ -408,8 +423,9 @@ const weir_command weir_commands[] = {
      NULL, NULL, 0, 0, 0, WEIR_NEEDS_CONFIG | WEIR_NEEDS_LOG | WEIR_AS_RELAY | WEIR_AS_PROJECTOR,
      weir_verb_serve},
 
-    {"projection", "", "look at projections", "Lists projections, or shows how far they are.", NULL,
-     NULL, NULL, 0, 0, 0, WEIR_NEEDS_NOTHING, NULL},
+    {"projection", "", "look at projections and their generations",
+     "Lists projections, shows how far they are, and goes back to an older generation.", NULL, NULL,
+     NULL, 0, 0, 0, WEIR_NEEDS_NOTHING, NULL},
     {"projection list", "", "list the projections of the configuration",
      "Lists the projections of projections.files. Nothing is connected.",
      "  weir projection list\n", NULL, NULL, WEIR_FORMATS_ALL, 0, 0, WEIR_NEEDS_CONFIG,
@@ -420,12 +436,41 @@ const weir_command weir_commands[] = {
      "  running      a process that applies it is connected to the store\n"
      "  not running  none is: start `weir run` or `weir serve`\n"
      "  stopped      it stopped itself, see WHY; the next start goes on at that very event\n"
-     "  not started  it has never run",
+     "  not started  it has never run\n"
+     "With --all-generations also those that do not serve; their lag is counted in the store "
+     "alone:\n"
+     "  kept         it served before: see `weir projection rollback`\n"
+     "  unfinished   a rebuild has made it",
      "  weir projection status\n"
-     "  weir projection status user_list --max-lag 30s\n",
+     "  weir projection status user_list --max-lag 30s\n"
+     "  weir projection status --all-generations -o json\n",
      "1 failed, or beyond --max-lag, 2 usage or configuration, 3 no projection of that name",
      projection_status_options, WEIR_FORMATS_ALL, 0, -1, WEIR_NEEDS_CONFIG | WEIR_AS_READER,
      weir_verb_projection_status},
+    {"projection rollback", "NAME", "take readers back to the generation before",
+     "Moves the views back to the latest kept generation that served before, in one transaction,\n"
+     "and says first what that means. Its tables are as they were when it served last; then what\n"
+     "runs with that generation's file feeds it on from its checkpoints. What runs with another\n"
+     "file stops itself. The generation that is left is kept. Views that would lose columns, or\n"
+     "change their types, are replaced only with --replace-views, and the views that depend on\n"
+     "them with them. Nobody stands in line for it: a switch that has waited 50 ms for a reader's\n"
+     "lock steps back, and tries again.",
+     "  weir projection rollback user_list\n"
+     "  weir projection rollback user_list --execute\n",
+     "1 failed, 2 usage, configuration or refused views, 3 nothing to go back to, 4 a reader was\n"
+     "in the way",
+     projection_rollback_options, 0, 1, 1, WEIR_NEEDS_CONFIG | WEIR_AS_PROJECTOR,
+     weir_verb_projection_rollback},
+    {"projection drop", "NAME", "remove a generation that does not serve",
+     "Drops the schema of that generation's tables, its checkpoints and its dead letters, and\n"
+     "says first what that means. Refused while it serves, and while anything outside of the\n"
+     "schema depends on it.",
+     "  weir projection drop user_list --generation 1\n"
+     "  weir projection drop user_list --generation 1 --execute\n",
+     "1 failed, 2 usage, configuration or still used, 3 no such generation, 4 somebody was in the\n"
+     "way",
+     projection_drop_options, 0, 1, 1, WEIR_NEEDS_CONFIG | WEIR_AS_PROJECTOR,
+     weir_verb_projection_drop},
 
     {"topic", "", "look at topics and make them",
      "Shows which topic every aggregate type has, and makes topics.", NULL, NULL, NULL, 0, 0, 0,

@@ -2,6 +2,7 @@
  *
  * Status joins three sources: the configuration (what there should be), PostgreSQL (what was
  * applied) and Kafka (how far it is). When Kafka does not answer, the rest is shown still. */
+#include "app/generations.h"
 #include "app/max_lag.h"
 #include "app/runtime.h"
 #include "app/table.h"
@@ -136,6 +137,27 @@ static bool report_one(report *to, const weir_projection *projection, weir_error
     return true;
 }
 
+/* The generations that do not serve, the latest first. */
+static bool report_others(report *to, const weir_projection *projection, weir_error *error)
+{
+    const char *name = weir_projection_name(projection);
+    weir_result *rows = weir_generations_list(weir_store_connection(to->store), name, error);
+    for (int i = 0; rows && i < weir_result_rows(rows); i++) {
+        if (weir_result_bool(rows, i, 1))
+            continue;
+        weir_table_text(to->table, name);
+        weir_table_number(to->table, weir_result_integer(rows, i, 0));
+        weir_table_text(to->table, weir_result_value(rows, i, 3) ? "kept" : "unfinished");
+        weir_table_number(to->table, weir_result_integer(rows, i, 4));
+        weir_table_text(to->table, weir_result_value(rows, i, 5));
+        weir_table_number(to->table, weir_result_integer(rows, i, 7));
+        for (int column = 0; column < 4; column++)
+            weir_table_text(to->table, NULL);
+    }
+    weir_result_free(rows);
+    return rows != NULL;
+}
+
 static const weir_column columns[] = {{"projection", "PROJECTION", false},
                                       {"generation", "GENERATION", true},
                                       {"state", "STATE", false},
@@ -150,10 +172,11 @@ static const weir_column columns[] = {{"projection", "PROJECTION", false},
 
 static bool report_all(report *to, const weir_runtime *runtime, weir_error *error)
 {
-    bool ok = true;
+    bool ok = true, others = weir_arguments_flag(&to->session->arguments, "all-generations");
     to->table = weir_table_new(&to->session->output, to->session->format, columns);
     for (size_t i = 0; ok && i < runtime->count; i++)
-        ok = report_one(to, runtime->members[i].projection, error);
+        ok = report_one(to, runtime->members[i].projection, error) &&
+             (!others || report_others(to, runtime->members[i].projection, error));
     weir_table_end(to->table);
     if (!ok)
         return false;

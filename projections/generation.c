@@ -1,14 +1,14 @@
 /* A generation: the schema `<name>__g<N>` with the tables, the views of schema `<name>` that
  * readers use, and the row in weir.subscriptions that says how they were made.
  *
- * All of it comes into being in one transaction, under a lock, so that any number of members may
- * start at once and a killed one leaves nothing. What a schema holds that this did not make is
+ * All of the first comes into being in one transaction, under a lock, so that any number of members
+ * may start at once and a killed one leaves nothing. What a schema holds that this did not make is
  * never touched. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "projections/handler_int.h"
+#include "projections/generations_int.h"
 
 #define NORMAL_LIMIT ((size_t)4 * WEIR_PROJECTION_FILE_LIMIT)
 
@@ -79,14 +79,48 @@ bool weir_generation_find(const weir_projection *projection, weir_connection *co
     return ok;
 }
 
-bool weir_generation_fail_changed(const weir_projection *projection, int generation,
-                                  weir_error *error)
+/* The latest other generation whose tables are made as the file says; *kept: it served once. */
+static bool find_alike(const weir_projection *projection, weir_connection *connection,
+                       const char *definition, int *alike, bool *kept, weir_error *error)
 {
+    const weir_param params[] = {WEIR_PARAM_TEXT(projection->name), WEIR_PARAM_TEXT(definition)};
+    weir_result *rows = weir_connection_query(connection, "generation_rows", params, 2, error);
+    *alike = 0;
+    for (int i = 0; rows && *alike == 0 && i < weir_result_rows(rows); i++) {
+        if (weir_result_bool(rows, i, 2) || !weir_result_bool(rows, i, 4))
+            continue;
+        *alike = (int)weir_result_integer(rows, i, 0);
+        *kept = weir_result_bool(rows, i, 3);
+    }
+    weir_result_free(rows);
+    return rows != NULL;
+}
+
+bool weir_generation_fail_changed(const weir_projection *projection, weir_connection *connection,
+                                  const char *definition, int generation, weir_error *error)
+{
+    int alike;
+    bool kept = false;
+    const char *name = projection->name;
+    if (!find_alike(projection, connection, definition, &alike, &kept, error))
+        return false;
+    if (alike > 0 && alike < generation && kept)
+        return weir_projection_fail(
+            projection, projection->name_line, error,
+            "this file is that of generation %d, but generation %d serves, made from another: run "
+            "the file of generation %d, or go back: weir projection rollback %s --execute",
+            alike, generation, generation, name);
+    if (alike > generation)
+        return weir_projection_fail(
+            projection, projection->name_line, error,
+            "generation %d serves, made from another file; generation %d, made from this one, "
+            "does not serve: weir projection rebuild %s --execute",
+            generation, alike, name);
     return weir_projection_fail(projection, projection->name_line, error,
                                 "the tables' statements or the version changed since generation %d "
-                                "was made; that needs a rebuild, which a later version of weir "
-                                "brings: undo the change, or rename the projection",
-                                generation);
+                                "was made: undo the change, or let the tables be filled anew: weir "
+                                "projection rebuild %s --execute",
+                                generation, name);
 }
 
 bool weir_generation_fits(const weir_projection *projection, weir_connection *connection,
@@ -98,7 +132,7 @@ bool weir_generation_fits(const weir_projection *projection, weir_connection *co
     bool ok = definition && weir_generation_find(projection, connection, definition, &generation,
                                                  &same_tables, &same, error);
     if (ok && generation > 0 && !same_tables)
-        ok = weir_generation_fail_changed(projection, generation, error);
+        ok = weir_generation_fail_changed(projection, connection, definition, generation, error);
     free(definition);
     return ok;
 }
@@ -121,58 +155,69 @@ static bool check_free(const weir_projection *projection, weir_connection *conne
                                 schema);
 }
 
-/* Runs the statements that a statement of store/sql makes, one a row. */
-static bool run_made(weir_connection *connection, const char *maker, const char *first,
-                     const char *second, int *count, weir_error *error)
-{
-    const weir_param params[] = {WEIR_PARAM_TEXT(first), WEIR_PARAM_TEXT(second)};
-    weir_result *made = weir_connection_query(connection, maker, params, 2, error);
-    if (!made)
-        return false;
-    bool ok = true;
-    *count = weir_result_rows(made);
-    for (int i = 0; ok && i < *count; i++)
-        ok = weir_connection_execute(connection, weir_result_value(made, i, 0), error);
-    weir_result_free(made);
-    return ok;
-}
-
 static bool make_views(const weir_projection *projection, weir_connection *connection,
                        const weir_actors *actors, const char *tables, weir_error *error)
 {
+    const weir_param grant[] = {WEIR_PARAM_TEXT(tables), WEIR_PARAM_TEXT(actors->viewer)},
+                     views[] = {WEIR_PARAM_TEXT(projection->name), WEIR_PARAM_TEXT(tables)},
+                     read[] = {WEIR_PARAM_TEXT(projection->name), WEIR_PARAM_TEXT(actors->reader)};
     int count;
-    if (!run_made(connection, "projection_grant", tables, actors->viewer, &count, error) ||
+    if (!weir_run_made(connection, "projection_grant", grant, 2, NULL, error) ||
         !weir_act_as(connection, actors->owner, error) ||
         !weir_schema_make(connection, actors, actors->owner, projection->name, error) ||
-        !run_made(connection, "projection_views", projection->name, tables, &count, error))
+        !weir_run_made(connection, "projection_views", views, 2, &count, error))
         return false;
     if (count == 0)
         return weir_projection_fail(projection, projection->name_line, error,
                                     "no table is made before the first 'on'");
-    return !*actors->reader || run_made(connection, "projection_grant", projection->name,
-                                        actors->reader, &count, error);
+    return !*actors->reader || weir_run_made(connection, "projection_grant", read, 2, NULL, error);
 }
 
-static bool make_all(weir_feed *feed, weir_connection *connection, const weir_actors *actors,
-                     const char *definition, weir_error *error)
+bool weir_generation_fill_schema(weir_feed *feed, weir_connection *connection,
+                                 const weir_actors *actors, int generation, weir_error *error)
 {
     const weir_projection *projection = feed->projection;
-    char tables[64];
-    snprintf(tables, sizeof tables, "%s__g1", projection->name);
-    if (!check_free(projection, connection, projection->name, false, error) ||
-        !check_free(projection, connection, tables, true, error) ||
+    char tables[WEIR_SCHEMA_SIZE];
+    weir_tables_schema(projection, generation, tables);
+    if (!check_free(projection, connection, tables, true, error) ||
         !weir_session_set(feed, connection, actors->projector, tables, "force_generic_plan", true,
                           error) ||
         !weir_tables_make(projection, connection, actors, tables, error))
         return false;
     if (WEIR_FAILPOINT(projection_after_schema))
         return weir_fail(error, WEIR_FATE_RETRY, "failpoint projection_after_schema");
-    const weir_param params[] = {WEIR_PARAM_TEXT(projection->name), WEIR_PARAM_TEXT(definition)};
     return weir_handlers_verify(projection, connection, tables, error) &&
-           weir_values_warn(feed, connection, error) &&
+           weir_values_warn(feed, connection, error);
+}
+
+bool weir_generation_record(const weir_projection *projection, weir_connection *connection,
+                            const weir_actors *actors, int generation, bool serving,
+                            const char *definition, weir_error *error)
+{
+    char number[24];
+    const weir_param params[] = {
+        WEIR_PARAM_TEXT(projection->name), weir_param_integer(generation, number),
+        WEIR_PARAM_TEXT(serving ? "true" : "false"), WEIR_PARAM_TEXT(definition)};
+    return weir_act_as(connection, actors->projector, error) &&
+           weir_statement_run(connection, "projection_insert", params, 4, error);
+}
+
+bool weir_views_schema_free(const weir_projection *projection, weir_connection *connection,
+                            weir_error *error)
+{
+    return check_free(projection, connection, projection->name, false, error);
+}
+
+static bool make_all(weir_feed *feed, weir_connection *connection, const weir_actors *actors,
+                     const char *definition, weir_error *error)
+{
+    const weir_projection *projection = feed->projection;
+    char tables[WEIR_SCHEMA_SIZE];
+    weir_tables_schema(projection, 1, tables);
+    return weir_views_schema_free(projection, connection, error) &&
+           weir_generation_fill_schema(feed, connection, actors, 1, error) &&
            make_views(projection, connection, actors, tables, error) &&
-           weir_act_as(connection, actors->projector, error) &&
-           weir_statement_run(connection, "projection_insert", params, 2, error);
+           weir_generation_record(projection, connection, actors, 1, true, definition, error);
 }
 
 static bool create(weir_feed *feed, weir_connection *connection, const weir_actors *actors,
@@ -190,6 +235,15 @@ static bool create(weir_feed *feed, weir_connection *connection, const weir_acto
            weir_connection_execute(connection, "COMMIT", error);
 }
 
+bool weir_generation_fail_made(weir_error *error)
+{
+    if (error->fate != WEIR_FATE_RETRY) {
+        error->fate = WEIR_FATE_CONFIG;
+        error->code = WEIR_INVALID;
+    }
+    return false;
+}
+
 bool weir_generation_create(weir_feed *feed, weir_connection *connection, const weir_actors *actors,
                             const char *definition, weir_error *error)
 {
@@ -198,13 +252,31 @@ bool weir_generation_create(weir_feed *feed, weir_connection *connection, const 
         if (weir_connection_in_transaction(connection) &&
             !weir_connection_execute(connection, "ROLLBACK", &rollback))
             WEIR_WARN("projection", feed->projection->name, rollback.message);
-        if (error->fate != WEIR_FATE_RETRY) {
-            error->fate = WEIR_FATE_CONFIG;
-            error->code = WEIR_INVALID;
-        }
-        return false;
+        return weir_generation_fail_made(error);
     }
     if (WEIR_FAILPOINT(projection_after_views))
         return weir_fail(error, WEIR_FATE_RETRY, "failpoint projection_after_views");
     return true;
+}
+
+bool weir_generation_check(const weir_projection *projection, weir_connection *connection,
+                           const char *definition, int generation, weir_error *error)
+{
+    const weir_param params[] = {WEIR_PARAM_TEXT(projection->name), WEIR_PARAM_TEXT(definition)};
+    weir_result *rows = weir_connection_query(connection, "generation_rows", params, 2, error);
+    bool known = false, same = false;
+    for (int i = 0; rows && i < weir_result_rows(rows); i++)
+        if (weir_result_integer(rows, i, 0) == generation) {
+            known = true;
+            same = weir_result_bool(rows, i, 4) && weir_result_bool(rows, i, 5);
+        }
+    weir_result_free(rows);
+    if (!rows || same)
+        return rows != NULL;
+    return weir_projection_fail(projection, projection->name_line, error,
+                                known ? "generation %d was begun from another file: begin anew: "
+                                        "weir projection rebuild %s --execute"
+                                      : "there is no generation %d any more: begin anew: weir "
+                                        "projection rebuild %s --execute",
+                                generation, projection->name);
 }

@@ -30,7 +30,7 @@ static bool check_definition(weir_feed *feed, weir_connection *connection,
     if (same)
         return true;
     if (!same_tables)
-        return weir_generation_fail_changed(projection, generation, error);
+        return weir_generation_fail_changed(projection, connection, definition, generation, error);
     if (!weir_scratch_check(feed, connection, actors, error))
         return false;
     WEIR_WARN("projection", projection->name,
@@ -69,11 +69,15 @@ bool weir_handlers_prepare(const weir_projection *projection, weir_connection *c
     return true;
 }
 
+/* The serving generation, made if there is none; or one that a rebuild fills, which must be of this
+ * very file. */
 static bool find_or_create(weir_feed *feed, weir_connection *connection, const weir_actors *actors,
                            const char *definition, int *generation, weir_error *error)
 {
     const weir_projection *projection = feed->projection;
     bool same_tables = false, same = false;
+    if (*generation > 0)
+        return weir_generation_check(projection, connection, definition, *generation, error);
     if (!weir_generation_find(projection, connection, definition, generation, &same_tables, &same,
                               error))
         return false;

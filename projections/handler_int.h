@@ -103,8 +103,32 @@ WEIR_MUST_USE bool weir_generation_find(const weir_projection *projection,
 /* weir_generation_fits: there is no generation yet, or its tables are made as the file says. */
 WEIR_MUST_USE bool weir_generation_fits(const weir_projection *projection,
                                         weir_connection *connection, weir_error *error);
-bool weir_generation_fail_changed(const weir_projection *projection, int generation,
-                                  weir_error *error);
+
+/* weir_generation_fail_changed says why a file does not fit the serving generation, and the way
+ * out; false. */
+bool weir_generation_fail_changed(const weir_projection *projection, weir_connection *connection,
+                                  const char *definition, int generation, weir_error *error);
+
+/* weir_generation_check: that generation was begun from this very definition. */
+WEIR_MUST_USE bool weir_generation_check(const weir_projection *projection,
+                                         weir_connection *connection, const char *definition,
+                                         int generation, weir_error *error);
+
+/* weir_generation_fill_schema makes the schema and tables of a generation and verifies the handlers
+ * on them; weir_generation_record its row; weir_views_schema_free: the schema of the views is ours
+ * to make. All in the open transaction. */
+WEIR_MUST_USE bool weir_generation_fill_schema(weir_feed *feed, weir_connection *connection,
+                                               const weir_actors *actors, int generation,
+                                               weir_error *error);
+WEIR_MUST_USE bool weir_generation_record(const weir_projection *projection,
+                                          weir_connection *connection, const weir_actors *actors,
+                                          int generation, bool serving, const char *definition,
+                                          weir_error *error);
+WEIR_MUST_USE bool weir_views_schema_free(const weir_projection *projection,
+                                          weir_connection *connection, weir_error *error);
+
+/* weir_generation_fail_made makes CONFIG of what no retry can help; false. */
+bool weir_generation_fail_made(weir_error *error);
 
 /* weir_generation_create makes generation 1 and its views unless somebody else just did. */
 WEIR_MUST_USE bool weir_generation_create(weir_feed *feed, weir_connection *connection,

@@ -24,7 +24,7 @@ MATRIX = """
 | schema weir         | PC    | P        | P      | P     | P         | P     |
 | checkpoints         | *     |          | S      |       | SIUD      | SIUD  |
 | dead_letter_log     | *     |          | S      |       | SI        | SI    |
-| dead_letters        | *     |          | S      |       | SIU       | SIU   |
+| dead_letters        | *     |          | S      |       | SIUD      | SIUD  |
 | dead_letters_id_seq | *     |          |        |       |           |       |
 | event_position      | *     |          | S      | S     | S         | S     |
 | events              | *     |          | S      | S     | S         | S     |
@@ -38,7 +38,7 @@ MATRIX = """
 | snapshots           | *     |          | S      |       |           | SD    |
 | store               | *     | S        | S      | S     | S         | S     |
 | streams             | *     |          | S      | S     |           | S     |
-| subscriptions       | *     |          | S      |       | SIU       | SIU   |
+| subscriptions       | *     |          | S      |       | SIUD      | SIUD  |
 | topics              | *     |          | S      | SIU   | S         | SIU   |
 | abandon_partitions() | X     |          |        |       |           | X     |
 | append()            | X     | X        |        |       |           | X     |

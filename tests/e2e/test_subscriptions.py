@@ -158,7 +158,7 @@ def test_changed_tables_are_refused_before_anything_starts(strict):
     moved(strict, "a", 5)
     strict.weir("relay", "--once")
     result = strict.weir("run", "--once", check=False)
-    assert result.code == 2 and "needs a rebuild" in result.stderr, result.stderr
+    assert result.code == 2 and "weir projection rebuild strict" in result.stderr, result.stderr
     assert "assigned" not in result.stderr
     strict.projection("strict", STRICT)
     strict.weir("run", "--once")

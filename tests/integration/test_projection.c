@@ -144,10 +144,8 @@ static void members_may_start_at_once(void **state)
 }
 
 #define CHANGED                                                                                    \
-    "dir/p.sql:1: the tables' statements or the version changed since generation 1 was made; "     \
-    "that "                                                                                        \
-    "needs a rebuild, which a later version of weir brings: undo the change, or rename the "       \
-    "projection"
+    "dir/p.sql:1: the tables' statements or the version changed since generation 1 was made: "     \
+    "undo the change, or let the tables be filled anew: weir projection rebuild p --execute"
 
 static void a_changed_definition_is_noticed(void **state)
 {

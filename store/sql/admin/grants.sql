@@ -24,7 +24,7 @@ GRANT EXECUTE ON FUNCTION weir.relay_holders() TO weir_reader, weir_relay;
 
 GRANT SELECT ON weir.store, weir.migrations, weir.topics, weir.relays, weir.relay_partitions TO weir_projector;
 GRANT SELECT, INSERT, UPDATE ON weir.subscriptions, weir.checkpoints TO weir_projector;
-GRANT DELETE ON weir.checkpoints, weir.parked TO weir_projector;
+GRANT DELETE ON weir.subscriptions, weir.checkpoints, weir.parked, weir.dead_letters TO weir_projector;
 GRANT SELECT, INSERT, UPDATE ON weir.parked, weir.dead_letters TO weir_projector;
 GRANT SELECT, INSERT ON weir.dead_letter_log TO weir_projector;
 GRANT EXECUTE ON FUNCTION weir.move_checkpoints(text, integer, text[], integer[], integer[], integer[], bigint[], bigint[],

@@ -12,10 +12,12 @@ CREATE TABLE weir.subscriptions (
     paused_at    timestamptz,
     paused_by    text,
     created_at   timestamptz NOT NULL DEFAULT now(),
+    served_at    timestamptz,
     PRIMARY KEY (subscription, generation)
 );
 CREATE UNIQUE INDEX subscriptions_serving ON weir.subscriptions (subscription) WHERE serving;
 COMMENT ON COLUMN weir.subscriptions.paused_at IS 'nothing is applied until it is NULL again; set with the epochs raised';
+COMMENT ON COLUMN weir.subscriptions.served_at IS 'when readers last came to this generation; NULL: never';
 COMMENT ON COLUMN weir.subscriptions.stopped_why IS 'why the runtime stopped it; NULL while it runs';
 
 CREATE TABLE weir.checkpoints (
