@@ -168,6 +168,16 @@ static const weir_option projection_rollback_options[] = {
     {0},
 };
 
+static const weir_option projection_rebuild_options[] = {
+    FLAG("all", "every projection of the configuration, one after another"),
+    NUMBER("parallel", "N", "1", 1, "lanes that apply side by side; 1: the order of the store"),
+    FLAG("replace-views", "drop and make again the views that must lose or change columns"),
+    NUMBER("wait", "SECONDS", "60", 0, "how long to wait for readers that are in the way"),
+    FLAG("force", "do not wait for readers whose snapshots are older than the new tables"),
+    FLAG("execute", "do it"),
+    {0},
+};
+
 static const weir_option projection_drop_options[] = {
     NUMBER("generation", "N", NULL, 1, "which one"),
     NUMBER("wait", "SECONDS", "30", 0, "how long to try while somebody holds locks"),
@@ -447,6 +457,26 @@ const weir_command weir_commands[] = {
      "1 failed, or beyond --max-lag, 2 usage or configuration, 3 no projection of that name",
      projection_status_options, WEIR_FORMATS_ALL, 0, -1, WEIR_NEEDS_CONFIG | WEIR_AS_READER,
      weir_verb_projection_status},
+    {"projection rebuild", "[NAME]...", "make its tables anew while the old ones serve",
+     "Makes the next generation of the projection's tables from all events of the store, as the\n"
+     "file has them now, while readers use the old tables and the runtime goes on feeding them.\n"
+     "When the new ones have caught up, readers and runtime move over to them in one moment. The\n"
+     "old generation is kept, no longer fed, for `weir projection rollback`. Without --execute it\n"
+     "only says what it would do.\n"
+     "\n"
+     "What is interrupted is gone on with by the next rebuild of the same file. A reader in a\n"
+     "REPEATABLE READ transaction must not find tables that are younger than its snapshot: the\n"
+     "switch waits for such readers (--wait), or does not (--force). Events that a handler "
+     "refuses\n"
+     "become dead letters of the new generation.",
+     "  weir projection rebuild user_list\n"
+     "  weir projection rebuild user_list --execute\n"
+     "  weir projection rebuild --all --parallel 2 --execute\n",
+     "1 failed, 2 usage, configuration or views that cannot be kept, 3 no projection of that "
+     "name,\n"
+     "or it is being rebuilt, 4 a reader was in the way",
+     projection_rebuild_options, 0, 0, -1, WEIR_NEEDS_CONFIG | WEIR_AS_PROJECTOR,
+     weir_verb_projection_rebuild},
     {"projection rollback", "NAME", "take readers back to the generation before",
      "Moves the views back to the latest kept generation that served before, in one transaction,\n"
      "and says first what that means. Its tables are as they were when it served last; then what\n"

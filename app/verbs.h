@@ -16,6 +16,7 @@ weir_verb_fn weir_verb_migrate, weir_verb_append, weir_verb_import, weir_verb_ex
     weir_verb_schema_check, weir_verb_config_show, weir_verb_config_check,
     weir_verb_config_reference, weir_verb_completion, weir_verb_version;
 weir_verb_fn weir_verb_projection_rollback, weir_verb_projection_drop;
+weir_verb_fn weir_verb_projection_rebuild;
 weir_verb_fn weir_verb_partition_list, weir_verb_partition_add;
 weir_verb_fn weir_verb_topic_create, weir_verb_topic_reconcile;
 weir_verb_fn weir_verb_stream_rewrite;

@@ -73,6 +73,17 @@ void weir_subscription_upcast(weir_subscription *subscription, const weir_upcast
  * many lanes: for a rebuild. Before run or begin. */
 void weir_subscription_feed(weir_subscription *subscription, int generation, int lanes);
 
+/* weir_subscription_watch makes a subscription that reads the store tell how far it is, a few times
+ * a second, from its thread. Before run or begin. */
+typedef struct weir_subscription_reach {
+    int64_t events;   /* applied by this process */
+    int64_t position; /* of the last event read */
+    int64_t horizon;  /* of the store, as last seen */
+    int64_t parked;   /* aggregates */
+} weir_subscription_reach;
+typedef void weir_reach_fn(void *context, const weir_subscription_reach *reach);
+void weir_subscription_watch(weir_subscription *subscription, weir_reach_fn *fn, void *context);
+
 /* weir_subscription_begin, then weir_subscription_catch_up any number of times, then
  * weir_subscription_end (also when begin fails): run with once in parts, which stays connected.
  * catch_up: false as in run, but nothing is recorded. */

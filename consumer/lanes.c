@@ -189,7 +189,8 @@ static bool connect_lane(weir_subscription *s, weir_lane *lane, weir_error *erro
     char application[96];
     if (lane->store)
         return true;
-    snprintf(application, sizeof application, "weir %s/%zu", s->name, lane->number);
+    snprintf(application, sizeof application, "weir %s/%zu%s", s->name, lane->number,
+             s->fixed_generation ? " rebuild" : "");
     lane->store = weir_store_open(s->config, application, s->stop, error);
     if (!lane->store)
         return false;

@@ -42,7 +42,8 @@ static bool connect_store(weir_subscription *s, weir_error *error)
     char application[96];
     if (s->store)
         return true;
-    snprintf(application, sizeof application, "weir %s", s->name);
+    snprintf(application, sizeof application, "weir %s%s", s->name,
+             s->fixed_generation ? " rebuild" : "");
     s->store = weir_store_open(s->config, application, s->stop, error);
     if (!s->store)
         return false;
@@ -195,6 +196,10 @@ static bool tick(weir_subscription *s, weir_error *error)
     s->ticked_us = now;
     bool ok = !s->source || weir_source_tick(s->source, error);
     weir_meters_tick(s);
+    if (s->watch && s->stored)
+        s->watch(s->watch_context,
+                 &(weir_subscription_reach){(int64_t)atomic_load(&s->health.events),
+                                            s->stored->after, s->stored->horizon, s->parked_count});
     return ok;
 }
 

@@ -97,6 +97,12 @@ void weir_subscription_feed(weir_subscription *s, int generation, int lanes)
     s->lanes.count = (size_t)lanes;
 }
 
+void weir_subscription_watch(weir_subscription *s, weir_reach_fn *fn, void *context)
+{
+    s->watch = fn;
+    s->watch_context = context;
+}
+
 void weir_subscription_upcast(weir_subscription *s, const weir_upcasters *upcasters)
 {
     s->upcasters = upcasters;
@@ -191,6 +197,8 @@ bool weir_subscription_begin(weir_subscription *s, weir_error *error)
 bool weir_subscription_catch_up(weir_subscription *s, weir_error *error)
 {
     s->once = true;
+    if (s->stored)
+        s->stored->caught_up = false;
     return loop(s, error);
 }
 

@@ -1,0 +1,136 @@
+/* projection rebuild: new tables from the store's events while the old ones serve. */
+#include "projections/rebuild.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "app/progress.h"
+#include "app/runtime.h"
+#include "app/verbs.h"
+
+typedef struct shown {
+    weir_progress line;
+    int64_t begun_us;
+    const char *said; /* the last stage that was said */
+} shown;
+
+static void show(void *context, const weir_rebuild_progress *progress)
+{
+    shown *to = context;
+    bool filling = strcmp(progress->stage, "filling") == 0;
+    if (filling)
+        weir_progress_show(&to->line, "filling", "events", progress->position, progress->horizon);
+    if (to->said && strcmp(to->said, progress->stage) == 0)
+        return;
+    weir_progress_clear(&to->line);
+    if (!to->said)
+        fprintf(stderr, "weir: %s generation %d\n", progress->resumed ? "going on with" : "filling",
+                progress->generation);
+    else if (strcmp(progress->stage, "switching") != 0)
+        fprintf(stderr, "weir: %s\n", progress->stage);
+    to->said = progress->stage;
+}
+
+/* The aggregate types with commas. */
+static char *joined_types(const weir_projection *projection)
+{
+    const char *const *types = weir_projection_types(projection);
+    weir_buffer text = WEIR_BUFFER((size_t)1 << 20);
+    for (size_t i = 0; types[i]; i++)
+        weir_buffer_format(&text, "%s%s", i > 0 ? "," : "", types[i]);
+    return text.data;
+}
+
+static bool explain(weir_session *session, weir_connection *connection,
+                    const weir_projection *projection, weir_error *error)
+{
+    const char *name = weir_projection_name(projection);
+    char *types = joined_types(projection);
+    const weir_param param = WEIR_PARAM_TEXT(types);
+    int serving;
+    weir_result *count = NULL;
+    bool ok = weir_generation_serving(connection, name, &serving, error) &&
+              (count = weir_connection_query(connection, "cli_rebuild_events", &param, 1, error));
+    if (ok) {
+        weir_output_format(&session->output,
+                           "would make new tables of %s from %s events of the store, while ", name,
+                           weir_result_value(count, 0, 0));
+        if (serving)
+            weir_output_format(&session->output, "generation %d serves, and keep that one\n",
+                               serving);
+        else
+            weir_output_text(&session->output, "nothing serves yet\n");
+        weir_output_text(&session->output, "Nothing was done: add --execute\n");
+    }
+    weir_result_free(count);
+    free(types);
+    return ok;
+}
+
+static bool explain_all(weir_session *session, const weir_runtime *runtime, weir_error *error)
+{
+    weir_store *store = weir_session_store(session, error);
+    bool ok = store != NULL;
+    for (size_t i = 0; ok && i < runtime->count; i++)
+        ok = explain(session, weir_store_connection(store), runtime->members[i].projection, error);
+    weir_store_close(store);
+    return ok;
+}
+
+static int seconds_ms(const weir_session *session, const char *option)
+{
+    int64_t seconds = weir_arguments_integer(&session->arguments, option);
+    return (int)(seconds < 86400 ? seconds : 86400) * 1000;
+}
+
+static bool rebuild_one(weir_session *session, weir_runtime *runtime, weir_projection *projection,
+                        weir_error *error)
+{
+    const weir_arguments *arguments = &session->arguments;
+    const char *name = weir_projection_name(projection);
+    shown to = {.begun_us = weir_clock_monotonic_us()};
+    weir_rebuild_options options = {
+        .lanes = (int)weir_arguments_integer(arguments, "parallel"),
+        .replace_views = weir_arguments_flag(arguments, "replace-views"),
+        .force = weir_arguments_flag(arguments, "force"),
+        .patience_ms = seconds_ms(session, "wait"),
+        .stop = &session->stop,
+        .upcasters = runtime->upcasters,
+        .fn = show,
+        .context = &to,
+    };
+    bool ok = weir_rebuild(projection, session->config, &options, error);
+    weir_progress_clear(&to.line);
+    if (!ok)
+        return weir_error_prefix(error, "%s", name);
+    double seconds = (double)(weir_clock_monotonic_us() - to.begun_us) / 1e6;
+    weir_output_format(&session->output,
+                       "%s: generation %d serves, from %" PRId64 " events in %.1f s\n", name,
+                       options.progress.generation, options.progress.events, seconds);
+    if (options.parked > 0)
+        weir_output_format(&session->output,
+                           "%" PRId64 " aggregates are parked in it: see `weir dlq list "
+                           "--subscription %s`\n",
+                           options.parked, name);
+    return true;
+}
+
+bool weir_verb_projection_rebuild(weir_session *session, weir_error *error)
+{
+    const weir_arguments *arguments = &session->arguments;
+    bool all = weir_arguments_flag(arguments, "all");
+    if (all == (arguments->word_count > 0))
+        return weir_fail(error, WEIR_FATE_CONFIG, "give the name of a projection, or --all");
+    weir_runtime runtime = {0};
+    bool ok = weir_runtime_load(&runtime, session->config, &session->stop, arguments->words,
+                                arguments->word_count, error);
+    if (ok && !weir_arguments_flag(arguments, "execute"))
+        ok = explain_all(session, &runtime, error);
+    else
+        for (size_t i = 0; ok && i < runtime.count; i++)
+            ok = rebuild_one(session, &runtime, runtime.members[i].projection, error);
+    weir_runtime_free(&runtime);
+    return ok;
+}
