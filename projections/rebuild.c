@@ -209,8 +209,12 @@ bool weir_rebuild(weir_projection *projection, const weir_config *config,
     rebuild r = {.projection = projection, .config = config, .options = options};
     options->progress = (weir_rebuild_progress){.stage = "filling"};
     bool ok = open_all(&r, error) && catch_up(&r, error) && move_over(&r, error);
-    if (r.subscription)
+    if (r.subscription) {
+        weir_subscription_health health;
+        weir_subscription_health_get(r.subscription, &health);
+        options->progress.events = health.events;
         weir_subscription_end(r.subscription);
+    }
     weir_subscription_free(r.subscription);
     weir_store_close(r.store);
     return ok;

@@ -18,7 +18,7 @@ static const struct {
     {"WV006", WEIR_FATE_CONFLICT}, /* closed by a tombstone */
     {"WV007", WEIR_FATE_CONFIG},   /* events cannot be split or rewritten so */
     {"WV010", WEIR_FATE_CONFLICT}, /* checkpoint moved by somebody else */
-    {"WV011", WEIR_FATE_CONFIG},   /* another source than before */
+    {"WV017", WEIR_FATE_CONFIG},   /* another source than before */
     {"WV", WEIR_FATE_POISON},      {"25006", WEIR_FATE_RETRY}, /* read-only transaction: a failover
                                                                   in progress */
     {"55P03", WEIR_FATE_RETRY},                                /* lock not available */

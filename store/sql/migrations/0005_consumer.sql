@@ -92,10 +92,10 @@ BEGIN
         WHERE c.subscription = open_checkpoints.subscription AND c.generation = open_checkpoints.generation;
     IF '$store' = ANY (topics) AND applied.topics THEN
         RAISE EXCEPTION '% was fed from topics and cannot go on from the store', subscription
-            USING ERRCODE = 'WV011', HINT = 'Set its source to kafka again, or rebuild it';
+            USING ERRCODE = 'WV017', HINT = 'Set its source to kafka again, or rebuild it';
     ELSIF '$store' <> ALL (topics) AND applied.least <> applied.position THEN
         RAISE EXCEPTION 'the lanes of % stand at different events of the store', subscription
-            USING ERRCODE = 'WV011', HINT = 'Let it run once more from the store, then from kafka';
+            USING ERRCODE = 'WV017', HINT = 'Let it run once more from the store, then from kafka';
     END IF;
     INSERT INTO weir.checkpoints (subscription, generation, topic, partition, lanes, lane, position)
         SELECT open_checkpoints.subscription, open_checkpoints.generation, p.topic, p.partition, open_checkpoints.lanes,
