@@ -251,7 +251,7 @@ BEGIN
                        WHERE e.aggregate_type = wait_for.aggregate_type AND e.aggregate_id = wait_for.aggregate_id
                          AND e.version = wait_for.version);
     IF event_position IS NULL THEN
-        RAISE EXCEPTION '%/% has no version %', wait_for.aggregate_type, wait_for.aggregate_id, wait_for.version
+        RAISE EXCEPTION '%/% has no version%', wait_for.aggregate_type, wait_for.aggregate_id, coalesce(' ' || wait_for.version, '')
             USING ERRCODE = 'WV012', HINT = 'Its transaction has not committed, or it does not exist.';
     ELSIF event_position > floor THEN
         RAISE EXCEPTION 'this transaction has appended, and nobody sees version % of %/% before its end',
