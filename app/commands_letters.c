@@ -30,6 +30,22 @@ static const weir_option edit_options[] = {
     {0},
 };
 
+static const weir_option control_options[] = {
+    FLAG("all", "all subscriptions of the store"),
+    {0},
+};
+
+static const weir_option reset_options[] = {
+    NUMBER("to-position", "P", NULL, 0, "events up to this position count as applied"),
+    TEXT("to-time", "TIME", "events recorded up to this time do, RFC 3339"),
+    FLAG("to-earliest", "none does: begin with the first event"),
+    FLAG("keep-rows", "going back: apply events again on tables that have their effects"),
+    FLAG("empty-tables", "with --to-earliest: empty the projection's tables, too"),
+    FLAG("skip-events", "going forward: never apply the events between"),
+    FLAG("execute", "do it; without it, only say what would be done"),
+    {0},
+};
+
 static const weir_option wait_options[] = {
     NUMBER("timeout", "MS", "5000", 0, "give up after so many milliseconds"),
     {0},
@@ -40,6 +56,38 @@ static const weir_option wait_options[] = {
                  "waits no more: then nothing was changed"
 
 const weir_command weir_letter_commands[] = {
+    {"projection pause", "[NAME]...", "make subscriptions stand still",
+     "Pauses projections wherever they run, until `projection resume`. When it ends nothing is\n"
+     "applied any more: a transaction that is under way is waited for, or rolls back. Processes\n"
+     "need not be told, and keep their partitions.",
+     "  weir projection pause user_list\n"
+     "  weir projection pause --all\n",
+     EXITS_FAILED ", 3 no such subscription", control_options, WEIR_FORMATS_ALL, 0, -1,
+     WEIR_NEEDS_CONFIG | WEIR_AS_ADMIN, weir_verb_projection_pause},
+    {"projection resume", "[NAME]...", "let them go on",
+     "Ends a pause: they go on at the event at which they stood.",
+     "  weir projection resume user_list\n"
+     "  weir projection resume --all\n",
+     EXITS_FAILED ", 3 no such subscription", control_options, WEIR_FORMATS_ALL, 0, -1,
+     WEIR_NEEDS_CONFIG | WEIR_AS_ADMIN, weir_verb_projection_resume},
+    {"projection reset", "NAME", "make one go on elsewhere",
+     "Sets what counts as applied, in one transaction. The projection must be paused, or nothing\n"
+     "may run it. Prints for each partition where it stands, where it would, how many events are\n"
+     "applied again, how many never, and how many waiting dead letters go since they come again.\n"
+     "\n"
+     "Back: what comes again meets tables that have its effects already, so it is refused but for\n"
+     "--to-earliest --empty-tables (readers see the tables empty and filling again), and\n"
+     "--keep-rows, for statements that take an event twice. Usually a projection under a new name\n"
+     "or a rebuild is the better way: readers keep the old one until the new one is there.\n"
+     "Forward: events between are never applied; that takes --skip-events.",
+     "  weir projection reset user_list --to-earliest --empty-tables\n"
+     "  weir projection reset user_list --to-position 4711 --keep-rows --execute\n"
+     "  weir projection reset user_list --to-time 2026-01-31T00:00:00Z --skip-events --execute\n",
+     EXITS_FAILED " or what is refused as above, 3 no such\n"
+                  "subscription, or it is running",
+     reset_options, WEIR_FORMATS_ALL, 1, 1, WEIR_NEEDS_CONFIG | WEIR_AS_ADMIN,
+     weir_verb_projection_reset},
+
     {"wait", "SUBSCRIPTION TYPE ID [VERSION]", "wait until an event is applied",
      "Waits until a subscription has applied a version of an aggregate, the latest one unless it "
      "is\n"
