@@ -22,6 +22,7 @@ typedef struct reset {
     bool keep_rows, empty_tables, skip_events, execute;
     char generation[24];
     int64_t again, skipped, letters;
+    bool back;
     weir_result *rows; /* of cli_reset_plan */
     weir_buffer plan;  /* JSON */
 } reset;
@@ -107,7 +108,8 @@ static bool make_plan(reset *to, weir_error *error)
         to->again += weir_result_integer(to->rows, row, 4);
         to->skipped += weir_result_integer(to->rows, row, 5);
         to->letters += weir_result_integer(to->rows, row, 6);
-        weir_buffer_format(&to->plan, "%s%s", row ? "," : "", weir_result_value(to->rows, row, 7));
+        to->back = to->back || weir_result_bool(to->rows, row, 7);
+        weir_buffer_format(&to->plan, "%s%s", row ? "," : "", weir_result_value(to->rows, row, 8));
     }
     weir_buffer_char(&to->plan, ']');
     return true;
@@ -136,7 +138,7 @@ static bool check(const reset *to, weir_error *error)
         return weir_fail(error, WEIR_FATE_CONFIG,
                          "%" PRId64 " events would never be applied: that takes --skip-events",
                          to->skipped);
-    return to->again == 0 || to->keep_rows || to->empty_tables ||
+    return !to->back || to->keep_rows || to->empty_tables ||
            weir_fail(error, WEIR_FATE_CONFIG,
                      "%" PRId64 " events would be applied again, on tables that have their "
                      "effects. Empty these (--to-earliest --empty-tables), or say --keep-rows if "
@@ -168,6 +170,7 @@ static bool apply(const reset *to, weir_error *error)
 static bool transact(reset *to, weir_error *error)
 {
     to->again = to->skipped = to->letters = 0;
+    to->back = false;
     weir_result_free(to->rows);
     to->rows = NULL;
     weir_buffer_clear(&to->plan);

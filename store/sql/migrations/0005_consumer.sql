@@ -205,16 +205,15 @@ END $$;
 
 -- weir.applied: how far a subscription is with one event. reached: its partition and lane are past it. held: the
 -- aggregate is parked, and waits at this event or before it. No row: there is no such subscription.
-CREATE FUNCTION weir.applied(subscription text, aggregate_type text, aggregate_id text, event_position bigint)
+CREATE FUNCTION weir.applied(subscription text, aggregate_type text, aggregate_id text, hash integer, event_position bigint)
 RETURNS TABLE (reached boolean, held boolean, reads boolean, stopped boolean, paused boolean, why text)
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     SELECT EXISTS (
                SELECT FROM weir.checkpoints c
                LEFT JOIN weir.topics t ON t.topic = c.topic AND t.aggregate_type = applied.aggregate_type,
-               LATERAL (SELECT CASE WHEN c.topic = '$store' THEN 1 ELSE t.partitions END AS partitions,
-                               weir.key_hash(applied.aggregate_id) AS hash) k
+               LATERAL (SELECT CASE WHEN c.topic = '$store' THEN 1 ELSE t.partitions END AS partitions) k
                WHERE c.subscription = s.subscription AND c.generation = s.generation
-                 AND c.partition = k.hash % k.partitions AND c.lane = k.hash / k.partitions % c.lanes
+                 AND c.partition = applied.hash % k.partitions AND c.lane = applied.hash / k.partitions % c.lanes
                  AND c.position >= applied.event_position),
            EXISTS (SELECT FROM weir.parked p
                    WHERE p.subscription = s.subscription AND p.generation = s.generation
@@ -238,6 +237,7 @@ RETURNS void LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_
 DECLARE
     until          timestamptz := clock_timestamp() + coalesce(wait_for.timeout, '5 s');
     pause          float8      := 0.001;
+    hash           integer     := weir.key_hash(wait_for.aggregate_id);
     floor          bigint      := nullif(current_setting('weir.fence_' || weir.store_number()::text, true), '');
     event_position bigint;
     at             record;
@@ -259,7 +259,7 @@ BEGIN
             USING ERRCODE = 'WV013', HINT = 'Commit first, then wait.';
     END IF;
     LOOP
-        SELECT * INTO at FROM weir.applied(wait_for.subscription, wait_for.aggregate_type, wait_for.aggregate_id,
+        SELECT * INTO at FROM weir.applied(wait_for.subscription, wait_for.aggregate_type, wait_for.aggregate_id, hash,
                                            event_position);
         IF NOT FOUND THEN
             RAISE EXCEPTION 'there is no subscription %', wait_for.subscription
