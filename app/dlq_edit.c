@@ -1,10 +1,6 @@
 /* dlq edit: another value for a letter, to be applied instead of its original, which stays. */
-#include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
-#include <unistd.h>
 
 #include "app/dlq.h"
 #include "app/dlq_value.h"
@@ -12,26 +8,6 @@
 #include "base/base64.h"
 
 #define INPUT ((size_t)64 * 1024 * 1024)
-
-/* read_all appends the whole of a file ("-": stdin) to text. */
-static bool read_all(const char *path, weir_buffer *text, weir_error *error)
-{
-    const char *bytes;
-    size_t length;
-    bool is_stdin = strcmp(path, "-") == 0;
-    weir_lines lines;
-    int fd = is_stdin ? STDIN_FILENO : open(path, O_RDONLY | O_CLOEXEC);
-    if (fd < 0)
-        return weir_fail(error, WEIR_FATE_CONFIG, "--data: %s: %s", path, strerror(errno));
-    weir_lines_open(&lines, fd, is_stdin ? "stdin" : path, INPUT, weir_session_stop());
-    bool ok = weir_lines_all(&lines, &bytes, &length, error);
-    if (ok)
-        weir_buffer_append(text, bytes, length);
-    weir_lines_close(&lines);
-    if (!is_stdin)
-        close(fd);
-    return ok;
-}
 
 /* encode makes the value that is stored: in the form of the original, in base64 for the way. */
 static bool encode(weir_connection *connection, const char *id, const weir_buffer *json,
@@ -101,7 +77,9 @@ bool weir_verb_dlq_edit(weir_session *session, weir_error *error)
     bool ok = weir_letter_id(weir_arguments_word(arguments, 0), error);
     if (ok && !path)
         ok = weir_fail(error, WEIR_FATE_CONFIG, "it needs the new value: --data FILE, or -");
-    ok = ok && read_all(path, &json, error) &&
+    ok = ok &&
+         (weir_lines_file(path, INPUT, weir_session_stop(), &json, error) ||
+          weir_error_prefix(error, "--data")) &&
          (store = weir_session_store(session, error)) != NULL &&
          edit(weir_store_connection(store), arguments, &json, error);
     weir_store_close(store);

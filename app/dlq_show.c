@@ -94,33 +94,44 @@ static void show_payload(weir_output *output, const char *title, const char *bas
     weir_letter_value_free(&value);
 }
 
-static void show_table(weir_session *session, const letter *of, const weir_letter_shape *shape)
+static void show_fields(weir_output *output, const weir_result *row)
 {
-    static const weir_column fields[] = {{"field", "FIELD", false}, {"value", "VALUE", false}, {0}};
-    static const weir_column headers[] = {
-        {"header", "HEADER", false}, {"value", "VALUE", false}, {0}};
-    weir_table *table = weir_table_new(&session->output, WEIR_SHAPE_TABLE, fields);
+    static const weir_column columns[] = {
+        {"field", "FIELD", false}, {"value", "VALUE", false}, {0}};
+    weir_table *table = weir_table_new(output, WEIR_SHAPE_TABLE, columns);
     for (int i = 0; i < KEY; i++) {
         weir_table_text(table, show_columns[i].key);
-        weir_table_text(table, weir_result_value(of->row, 0, i));
+        weir_table_text(table, weir_result_value(row, 0, i));
     }
     weir_table_text(table, "key");
-    write_bytes(table, weir_result_value(of->row, 0, KEY));
+    write_bytes(table, weir_result_value(row, 0, KEY));
     weir_table_end(table);
-    weir_output_text(&session->output, "\n");
-    table = weir_table_new(&session->output, WEIR_SHAPE_TABLE, headers);
-    for (int i = 0; i < weir_result_rows(of->headers); i++) {
-        weir_table_text(table, weir_result_value(of->headers, i, 0));
-        write_bytes(table, weir_result_value(of->headers, i, 1));
+}
+
+static void show_headers(weir_output *output, const weir_result *headers)
+{
+    static const weir_column columns[] = {
+        {"header", "HEADER", false}, {"value", "VALUE", false}, {0}};
+    weir_table *table = weir_table_new(output, WEIR_SHAPE_TABLE, columns);
+    for (int i = 0; i < weir_result_rows(headers); i++) {
+        weir_table_text(table, weir_result_value(headers, i, 0));
+        write_bytes(table, weir_result_value(headers, i, 1));
     }
     weir_table_end(table);
-    show_payload(&session->output, "ORIGINAL VALUE", weir_result_value(of->row, 0, VALUE), shape);
-    show_payload(&session->output, "EDITED VALUE", weir_result_value(of->row, 0, EDITED), shape);
-    weir_output_text(&session->output, "\n");
-    table = weir_table_new(&session->output, WEIR_SHAPE_TABLE, trail_columns);
+}
+
+static void show_table(weir_output *output, const letter *of, const weir_letter_shape *shape)
+{
+    show_fields(output, of->row);
+    weir_output_text(output, "\n");
+    show_headers(output, of->headers);
+    show_payload(output, "ORIGINAL VALUE", weir_result_value(of->row, 0, VALUE), shape);
+    show_payload(output, "EDITED VALUE", weir_result_value(of->row, 0, EDITED), shape);
+    weir_output_text(output, "\n");
+    weir_table *trail = weir_table_new(output, WEIR_SHAPE_TABLE, trail_columns);
     for (int i = 0; i < weir_result_rows(of->trail); i++)
-        weir_letter_row(table, trail_columns, of->trail, i);
-    weir_table_end(table);
+        weir_letter_row(trail, trail_columns, of->trail, i);
+    weir_table_end(trail);
 }
 
 /* put_member appends "name": text, or "name_base64" where it is no text, or null. */
@@ -163,35 +174,47 @@ static void put_field(weir_buffer *json, const weir_column *column, const char *
         weir_buffer_json(json, value, strlen(value));
 }
 
+static void put_headers(weir_buffer *json, const weir_result *headers)
+{
+    weir_buffer_text(json, ",\"headers\":[");
+    for (int i = 0; i < weir_result_rows(headers); i++) {
+        const char *name = weir_result_value(headers, i, 0);
+        weir_buffer_text(json, i ? ",{\"name\":" : "{\"name\":");
+        weir_buffer_json(json, name, strlen(name));
+        weir_buffer_char(json, ',');
+        put_member(json, "value", weir_result_value(headers, i, 1));
+        weir_buffer_char(json, '}');
+    }
+    weir_buffer_text(json, "],");
+}
+
+/* put_row appends the members of one row of a result. */
+static void put_row(weir_buffer *json, const weir_column *columns, const weir_result *result,
+                    int row)
+{
+    for (int i = 0; columns[i].key; i++) {
+        weir_buffer_text(json, i ? "," : "");
+        put_field(json, &columns[i], weir_result_value(result, row, i));
+    }
+}
+
 static void show_json(weir_session *session, const letter *of, const weir_letter_shape *shape)
 {
     weir_buffer json = WEIR_BUFFER(TEXTS);
-    for (int i = 0; i < KEY; i++) {
-        weir_buffer_char(&json, i ? ',' : '{');
-        put_field(&json, &show_columns[i], weir_result_value(of->row, 0, i));
-    }
+    weir_buffer_char(&json, '{');
+    put_row(&json, show_columns, of->row, 0);
     weir_buffer_char(&json, ',');
     put_member(&json, "key", weir_result_value(of->row, 0, KEY));
-    weir_buffer_text(&json, ",\"headers\":[");
-    for (int i = 0; i < weir_result_rows(of->headers); i++) {
-        weir_buffer_text(&json, i ? ",{\"name\":" : "{\"name\":");
-        const char *name = weir_result_value(of->headers, i, 0);
-        weir_buffer_json(&json, name, strlen(name));
-        weir_buffer_char(&json, ',');
-        put_member(&json, "value", weir_result_value(of->headers, i, 1));
-        weir_buffer_char(&json, '}');
-    }
-    weir_buffer_text(&json, "],");
+    put_headers(&json, of->headers);
     put_payload(&json, "value", weir_result_value(of->row, 0, VALUE), shape);
     weir_buffer_char(&json, ',');
     put_payload(&json, "edited", weir_result_value(of->row, 0, EDITED), shape);
     weir_buffer_text(&json, ",\"trail\":[");
-    for (int i = 0; i < weir_result_rows(of->trail); i++)
-        for (int column = 0; trail_columns[column].key; column++) {
-            weir_buffer_text(&json, column ? "," : i ? ",{" : "{");
-            put_field(&json, &trail_columns[column], weir_result_value(of->trail, i, column));
-            weir_buffer_text(&json, trail_columns[column + 1].key ? "" : "}");
-        }
+    for (int i = 0; i < weir_result_rows(of->trail); i++) {
+        weir_buffer_text(&json, i ? ",{" : "{");
+        put_row(&json, trail_columns, of->trail, i);
+        weir_buffer_char(&json, '}');
+    }
     weir_buffer_text(&json, "]}\n");
     weir_output_bytes(&session->output, json.data, json.length);
     weir_buffer_free(&json);
@@ -220,7 +243,7 @@ bool weir_verb_dlq_show(weir_session *session, weir_error *error)
     if (ok)
         weir_letter_shape_read(&shape, of.headers);
     if (ok && session->format == WEIR_SHAPE_TABLE)
-        show_table(session, &of, &shape);
+        show_table(&session->output, &of, &shape);
     else if (ok)
         show_json(session, &of, &shape);
     weir_letter_shape_free(&shape);
