@@ -98,6 +98,9 @@ def run_sh(shop, text):
 def serve(shop):
     process = shop.start("serve")
     wait_until(lambda: urllib.request.urlopen(f"http://{shop.admin}/readyz").status == 200, 30, "it is ready")
+    # A relay that is stopped before it leads has recorded nothing, and counts as lost.
+    metrics = f"http://{shop.admin}/metrics"
+    wait_until(lambda: re.search(rb"weir_relay_active\{.*\} 1", urllib.request.urlopen(metrics).read()), 30, "it leads")
     assert process.stop() == 0
 
 
