@@ -11,31 +11,14 @@
 #include "store/codec.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #define INPUT_LIMIT ((size_t)64 * 1024 * 1024)
 
-/* read_all appends the whole of a file ("-": stdin) to text. */
-static bool read_all(const char *path, weir_buffer *text, weir_error *error)
+static bool read_file(const char *path, weir_buffer *text, weir_error *error)
 {
-    const char *bytes;
-    size_t length;
-    bool is_stdin = strcmp(path, "-") == 0;
-    weir_lines lines;
-    int fd = is_stdin ? STDIN_FILENO : open(path, O_RDONLY | O_CLOEXEC);
-    if (fd < 0)
-        return weir_fail(error, WEIR_FATE_CONFIG, "%s: %s", path, strerror(errno));
-    weir_lines_open(&lines, fd, is_stdin ? "stdin" : path, INPUT_LIMIT, weir_session_stop());
-    bool ok = weir_lines_all(&lines, &bytes, &length, error);
-    if (ok)
-        weir_buffer_append(text, bytes, length);
-    weir_lines_close(&lines);
-    if (!is_stdin)
-        close(fd);
-    return ok;
+    return weir_lines_file(path, INPUT_LIMIT, weir_session_stop(), text, error);
 }
 
 /* refuse makes it the caller's mistake: input that no repetition makes good. */
@@ -54,7 +37,7 @@ static bool read_option(const weir_arguments *arguments, const char *option, wei
         weir_buffer_text(text, value);
         return true;
     }
-    return read_all(value[0] == '@' ? value + 1 : value, text, error) ||
+    return read_file(value[0] == '@' ? value + 1 : value, text, error) ||
            weir_error_prefix(error, "--%s", option);
 }
 
@@ -116,7 +99,7 @@ static bool put_data(const weir_arguments *arguments, weir_buffer *events, weir_
 {
     const char *file = weir_arguments_text(arguments, "data-file");
     weir_buffer data = WEIR_BUFFER(INPUT_LIMIT);
-    bool ok = file ? read_all(file, &data, error) || weir_error_prefix(error, "--data-file")
+    bool ok = file ? read_file(file, &data, error) || weir_error_prefix(error, "--data-file")
                    : read_option(arguments, "data", &data, error);
     ok = ok && (put_content(weir_arguments_text(arguments, "content-type"), file != NULL, &data,
                             events, error) ||
@@ -199,7 +182,7 @@ static bool from_stdin(const weir_arguments *arguments, weir_buffer *events, wei
     if (weir_arguments_flag(arguments, "tombstone"))
         return weir_fail(error, WEIR_FATE_CONFIG, "--stdin and --tombstone exclude each other");
     return alone(arguments, "stdin", of_one, sizeof of_one / sizeof *of_one, error) &&
-           read_all("-", events, error) &&
+           read_file("-", events, error) &&
            (weir_json_check(events->data ? events->data : "", events->length, error) ||
             refuse(error, "stdin"));
 }

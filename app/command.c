@@ -15,7 +15,8 @@
 
 const weir_command *weir_command_find(const char *path)
 {
-    for (const weir_command *command = weir_commands; command->name; command++)
+    for (const weir_command *command = weir_command_after(NULL); command;
+         command = weir_command_after(command))
         if (strcmp(command->name, path) == 0)
             return command;
     return NULL;
@@ -76,7 +77,8 @@ static bool unknown_word(reader *in, const weir_command *parent, const char *wor
     const char *path = parent ? parent->name : "", *space = parent ? " " : "";
     bool any = false;
     char end[80];
-    for (const weir_command *command = weir_commands; command->name; command++) {
+    for (const weir_command *command = weir_command_after(NULL); command;
+         command = weir_command_after(command)) {
         const char *child = weir_command_child(command, path);
         any = any || child;
         if (child)
@@ -187,7 +189,8 @@ static bool read_option(reader *in, const char *text)
 static bool descend(weir_arguments *arguments, const char *word)
 {
     const char *path = arguments->command ? arguments->command->name : "";
-    for (const weir_command *command = weir_commands; command->name; command++) {
+    for (const weir_command *command = weir_command_after(NULL); command;
+         command = weir_command_after(command)) {
         const char *child = weir_command_child(command, path);
         if (child && strcmp(child, word) == 0) {
             arguments->command = command;

@@ -1,4 +1,4 @@
-/* Commands as rows of one table: parser, help, completion and dispatch all come from it. */
+/* Commands as rows of tables: parser, help, completion and dispatch all come from them. */
 #ifndef WEIR_APP_COMMAND_H
 #define WEIR_APP_COMMAND_H
 
@@ -45,9 +45,13 @@ typedef struct weir_command {
     bool (*run)(weir_session *session, weir_error *error); /* NULL: only a group of commands */
 } weir_command;
 
-extern const weir_command weir_commands[];      /* groups before their commands; NULL name ends */
-extern const weir_option weir_global_options[]; /* every command has them */
-extern const weir_option weir_format_option[];  /* commands with formats have it */
+extern const weir_command weir_letter_commands[]; /* of commands_letters.c; NULL name ends */
+extern const weir_option weir_global_options[];   /* every command has them */
+extern const weir_option weir_format_option[];    /* commands with formats have it */
+
+/* weir_command_after returns the next of all commands, groups before their commands: the first
+ * after NULL, NULL after the last. */
+const weir_command *weir_command_after(const weir_command *command);
 
 /* weir_command_find returns the command of exactly that path, NULL if there is none. */
 const weir_command *weir_command_find(const char *path);

@@ -1,23 +1,8 @@
-/* The table of commands: the whole command line of weir, in one place. What stands here works;
- * help, completion and dispatch follow from it. Groups stand before their commands. */
+/* The table of commands: the command line of weir. What stands here works; help, completion and
+ * dispatch follow from it. Groups stand before their commands. A family may have a table of its own
+ * (commands_letters.c); `tables` at the end says in which order they follow. */
+#include "app/command_rows.h"
 #include "app/verbs.h"
-
-#define FLAG(name, doc)                                                                            \
-    {                                                                                              \
-        name, 0, NULL, NULL, doc, false, 0, NULL                                                   \
-    }
-#define TEXT(name, value, doc)                                                                     \
-    {                                                                                              \
-        name, 0, value, NULL, doc, false, 0, NULL                                                  \
-    }
-#define PRESET(name, value, preset, doc)                                                           \
-    {                                                                                              \
-        name, 0, value, preset, doc, false, 0, NULL                                                \
-    }
-#define NUMBER(name, value, preset, least, doc)                                                    \
-    {                                                                                              \
-        name, 0, value, preset, doc, true, least, NULL                                             \
-    }
 
 const weir_option weir_global_options[] = {
     {"config", 'c', "FILE", NULL, "configuration file; else $WEIR_CONFIG, else weir.yaml", false, 0,
@@ -230,10 +215,7 @@ static const weir_option version_options[] = {
     {0},
 };
 
-#define EXITS_FAILED "1 failed, 2 usage or configuration"
-#define EXITS_FOUND EXITS_FAILED ", 3 not found"
-
-const weir_command weir_commands[] = {
+static const weir_command work[] = {
     {"migrate", "", "create the store's schema or bring it up to date",
      "Applies the migrations that the store lacks, each in its own transaction and under a lock,\n"
      "records the limits of the configuration, and creates roles and grants where it may. SQL "
@@ -433,20 +415,27 @@ const weir_command weir_commands[] = {
      NULL, NULL, 0, 0, 0, WEIR_NEEDS_CONFIG | WEIR_NEEDS_LOG | WEIR_AS_RELAY | WEIR_AS_PROJECTOR,
      weir_verb_serve},
 
-    {"projection", "", "look at projections and their generations",
-     "Lists projections, shows how far they are, and goes back to an older generation.", NULL, NULL,
-     NULL, 0, 0, 0, WEIR_NEEDS_NOTHING, NULL},
+    {"projection", "", "look at projections, control and rebuild them",
+     "Lists projections, shows how far they are, controls and rebuilds them.", NULL, NULL, NULL, 0,
+     0, 0, WEIR_NEEDS_NOTHING, NULL},
     {"projection list", "", "list the projections of the configuration",
      "Lists the projections of projections.files. Nothing is connected.",
      "  weir projection list\n", NULL, NULL, WEIR_FORMATS_ALL, 0, 0, WEIR_NEEDS_CONFIG,
      weir_verb_projection_list},
     {"projection status", "[NAME]...", "show how far projections are",
      "Shows generation, state, events applied and lag, in events (not read yet and not relayed\n"
-     "yet) and in seconds (age of the oldest event not applied). State:\n"
+     "yet) and in seconds (age of the oldest event not applied). PARKED aggregates have LETTERS\n"
+     "that wait (weir dlq list). State:\n"
      "  running      a process that applies it is connected to the store\n"
      "  not running  none is: start `weir run` or `weir serve`\n"
      "  stopped      it stopped itself, see WHY; the next start goes on at that very event\n"
+     "  paused       by `weir projection pause`; `resume` ends it\n"
      "  not started  it has never run\n"
+     "BEHIND FOR, when it is behind: stopped, paused or not running; waiting lock (its session "
+     "waits\n"
+     "for that of another process, which is named); broker (Kafka does not answer); handler (it\n"
+     "reads, and the topics hold more); relay (events are not in Kafka yet); parked (nothing but\n"
+     "dead letters waits).\n"
      "With --all-generations also those that do not serve; their lag is counted in the store "
      "alone:\n"
      "  kept         it served before: see `weir projection rollback`\n"
@@ -621,6 +610,10 @@ const weir_command weir_commands[] = {
      NULL, partition_add_options, 0, 0, -1, WEIR_NEEDS_CONFIG | WEIR_AS_ADMIN,
      weir_verb_partition_add},
 
+    {0},
+};
+
+static const weir_command program[] = {
     {"config", "", "look at the configuration", "Shows, checks or documents the configuration.",
      NULL, NULL, NULL, 0, 0, 0, WEIR_NEEDS_NOTHING, NULL},
     {"config show", "", "show the effective configuration",
@@ -645,3 +638,17 @@ const weir_command weir_commands[] = {
      NULL, version_options, 0, 0, 0, WEIR_NEEDS_NOTHING, weir_verb_version},
     {0},
 };
+
+static const weir_command *const tables[] = {work, weir_letter_commands, program, NULL};
+
+const weir_command *weir_command_after(const weir_command *command)
+{
+    bool found = command == NULL;
+    for (size_t t = 0; tables[t]; t++)
+        for (const weir_command *row = tables[t]; row->name; row++) {
+            if (found)
+                return row;
+            found = row == command;
+        }
+    return NULL;
+}

@@ -11,7 +11,8 @@ typedef void emit_fn(weir_output *output);
 
 static void words_of(weir_output *output, const char *path)
 {
-    for (const weir_command *command = weir_commands; command->name; command++) {
+    for (const weir_command *command = weir_command_after(NULL); command;
+         command = weir_command_after(command)) {
         const char *child = weir_command_child(command, path);
         if (child)
             weir_output_format(output, "%s ", child);
@@ -35,7 +36,8 @@ static void emit_cases(weir_output *output)
     words_of(output, "");
     options_of(output, NULL);
     weir_output_text(output, "' ;;\n");
-    for (const weir_command *command = weir_commands; command->name; command++) {
+    for (const weir_command *command = weir_command_after(NULL); command;
+         command = weir_command_after(command)) {
         weir_output_format(output, "    '%s') words='", command->name);
         words_of(output, command->name);
         options_of(output, command);
@@ -46,8 +48,10 @@ static void emit_cases(weir_output *output)
 /* emit_names writes the paths of all commands, for the loop that finds the command. */
 static void emit_names(weir_output *output)
 {
-    for (const weir_command *command = weir_commands; command->name; command++)
-        weir_output_format(output, "%s'%s'", command == weir_commands ? "" : "|", command->name);
+    for (const weir_command *command = weir_command_after(NULL); command;
+         command = weir_command_after(command))
+        weir_output_format(output, "%s'%s'", command == weir_command_after(NULL) ? "" : "|",
+                           command->name);
 }
 
 static void emit_bash(weir_output *output)
@@ -123,12 +127,14 @@ static void emit_fish(weir_output *output)
                              "    set -l next (string trim \"$path $word\")\n"
                              "    switch $next\n"
                              "      case ");
-    for (const weir_command *command = weir_commands; command->name; command++)
+    for (const weir_command *command = weir_command_after(NULL); command;
+         command = weir_command_after(command))
         weir_output_format(output, "'%s' ", command->name);
     weir_output_text(output, "\n        set path $next\n    end\n  end\n"
                              "  test \"$path\" = \"$argv[1]\"\nend\n");
     fish_options(output, "true", weir_global_options);
-    for (const weir_command *command = weir_commands; command->name; command++) {
+    for (const weir_command *command = weir_command_after(NULL); command;
+         command = weir_command_after(command)) {
         const char *space = strrchr(command->name, ' ');
         int length = space ? (int)(space - command->name) : 0;
         weir_output_format(output, "complete -c weir -n '__weir_at \"%.*s\"' -a %s -d ", length,

@@ -42,7 +42,8 @@ static void write_options(weir_output *output, const char *title, const weir_opt
 static void write_commands(weir_output *output, const char *path)
 {
     bool any = false;
-    for (const weir_command *command = weir_commands; command->name; command++) {
+    for (const weir_command *command = weir_command_after(NULL); command;
+         command = weir_command_after(command)) {
         if (*path ? !weir_command_child(command, path) : !command->run)
             continue;
         if (!any)

@@ -5,6 +5,7 @@
 #include "app/lines.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <string.h>
 #include <unistd.h>
@@ -105,4 +106,24 @@ bool weir_lines_all(weir_lines *lines, const char **text, size_t *length, weir_e
     *text = lines->bytes.data ? lines->bytes.data : "";
     *length = lines->bytes.length;
     return true;
+}
+
+bool weir_lines_file(const char *path, size_t limit, weir_stop *stop, weir_buffer *text,
+                     weir_error *error)
+{
+    const char *bytes;
+    size_t length;
+    bool is_stdin = strcmp(path, "-") == 0;
+    weir_lines lines;
+    int fd = is_stdin ? STDIN_FILENO : open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0)
+        return weir_fail(error, WEIR_FATE_CONFIG, "%s: %s", path, strerror(errno));
+    weir_lines_open(&lines, fd, is_stdin ? "stdin" : path, limit, stop);
+    bool ok = weir_lines_all(&lines, &bytes, &length, error);
+    if (ok)
+        weir_buffer_append(text, bytes, length);
+    weir_lines_close(&lines);
+    if (!is_stdin)
+        close(fd);
+    return ok;
 }

@@ -29,4 +29,8 @@ WEIR_MUST_USE bool weir_lines_next(weir_lines *lines, const char **text, size_t 
 WEIR_MUST_USE bool weir_lines_all(weir_lines *lines, const char **text, size_t *length,
                                   weir_error *error);
 
+/* weir_lines_file appends the whole of a file ("-": stdin), of at most limit bytes, to text. */
+WEIR_MUST_USE bool weir_lines_file(const char *path, size_t limit, weir_stop *stop,
+                                   weir_buffer *text, weir_error *error);
+
 #endif

@@ -56,9 +56,10 @@ bool weir_verb_projection_list(weir_session *session, weir_error *error)
 typedef struct status {
     const char *name;
     const weir_result *row; /* of cli_projection_status; no row: never started */
-    bool started, stopped;
+    bool started, stopped, paused;
     bool measured;
     weir_lag lag;
+    int64_t parked, waiting; /* aggregates, letters */
 } status;
 
 /* state_of: running means that a process is connected for it. */
@@ -68,7 +69,44 @@ static const char *state_of(const status *at)
         return "not started";
     if (at->stopped)
         return "stopped";
+    if (at->paused)
+        return "paused";
     return weir_result_bool(at->row, 0, 5) ? "running" : "not running";
+}
+
+/* reason_of says why it is behind: the first thing on the way from the store that somebody would
+ * have to change. NULL: it is not behind, and no letter waits. */
+static const char *reason_of(const status *at)
+{
+    bool behind = !at->measured || at->lag.unread + at->lag.unrelayed > 0;
+    if (!at->started || (!behind && at->waiting == 0))
+        return NULL;
+    if (!behind)
+        return "parked";
+    if (at->stopped || at->paused || !weir_result_bool(at->row, 0, 5))
+        return state_of(at);
+    if (weir_result_value(at->row, 0, 10))
+        return "waiting lock";
+    if (!at->measured)
+        return "broker";
+    return at->lag.unread > 0 ? "handler" : "relay";
+}
+
+/* write_reason: for the eye with the processes that hold the lock. */
+static void write_reason(weir_table *table, const status *at)
+{
+    const char *reason = reason_of(at);
+    const char *pids =
+        reason && strcmp(reason, "waiting lock") == 0 ? weir_result_value(at->row, 0, 10) : NULL;
+    char *json = reason ? weir_format("\"%s\"", reason) : weir_strdup("null");
+    char *shown =
+        pids ? weir_format("%s, held by %s", reason, pids) : weir_strdup(reason ? reason : "");
+    char *list = weir_format("[%s]", pids ? pids : "");
+    weir_table_json(table, json, shown);
+    weir_table_json(table, list, list);
+    free(list);
+    free(shown);
+    free(json);
 }
 
 static void write_status(weir_table *table, const status *at)
@@ -90,6 +128,11 @@ static void write_status(weir_table *table, const status *at)
         for (int i = 0; i < 4; i++)
             weir_table_text(table, NULL);
     }
+    weir_table_number(table, at->parked);
+    weir_table_number(table, at->waiting);
+    write_reason(table, at);
+    weir_table_text(table, at->paused ? weir_result_value(at->row, 0, 6) : NULL);
+    weir_table_text(table, at->paused ? weir_result_value(at->row, 0, 7) : NULL);
     weir_table_text(table, at->stopped ? weir_result_value(at->row, 0, 2) : NULL);
 }
 
@@ -127,6 +170,9 @@ static bool report_one(report *to, const weir_projection *projection, weir_error
     at.row = row;
     at.started = weir_result_rows(row) > 0;
     at.stopped = at.started && weir_result_value(row, 0, 1);
+    at.paused = at.started && weir_result_value(row, 0, 6);
+    at.parked = at.started ? weir_result_integer(row, 0, 8) : 0;
+    at.waiting = at.started ? weir_result_integer(row, 0, 9) : 0;
     if (at.started)
         at.measured = weir_lag_measure(to->session->config, to->store, at.name,
                                        (int)weir_result_integer(row, 0, 0),
@@ -167,6 +213,12 @@ static const weir_column columns[] = {{"projection", "PROJECTION", false},
                                       {"lag_seconds", "LAG SECONDS", true},
                                       {"unread", NULL, true},
                                       {"unrelayed", NULL, true},
+                                      {"parked", "PARKED", true},
+                                      {"waiting_letters", "LETTERS", true},
+                                      {"lag_reason", "BEHIND FOR", false},
+                                      {"blocked_by", NULL, false},
+                                      {"paused_at", NULL, false},
+                                      {"paused_by", NULL, false},
                                       {"stopped_why", "WHY", false},
                                       {0}};
 

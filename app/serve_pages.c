@@ -15,8 +15,9 @@
 typedef struct part {
     const char *kind, *name;
     bool healthy, ready;
-    const char *why; /* not healthy or not ready; NULL when both */
-    int64_t idle_us; /* since it made progress */
+    bool store_up, kafka_up; /* as far as it needs them */
+    const char *why;         /* not healthy or not ready; NULL when both */
+    int64_t idle_us;         /* since it made progress */
 } part;
 
 typedef void part_fn(void *context, const part *each);
@@ -36,7 +37,9 @@ static part part_of_relay(const weir_serve *serve, size_t shard)
     relay.idle_us = idle_since(serve, health.progress_us);
     relay.healthy = relay.idle_us < PROGRESS_US;
     bool standby = !health.active && health.progress_us > 0 && relay.idle_us < STANDBY_US;
-    relay.ready = health.store_up && (health.kafka_up || standby);
+    relay.store_up = health.store_up;
+    relay.kafka_up = health.kafka_up || standby;
+    relay.ready = relay.store_up && relay.kafka_up;
     relay.why = !health.store_up               ? "the store is not reachable"
                 : !health.kafka_up && !standby ? "Kafka is not reachable"
                 : !relay.healthy               ? "no progress"
@@ -52,6 +55,8 @@ static part part_of_subscription(const weir_serve *serve, const weir_member *mem
                          .name = weir_subscription_name(member->subscription)};
     subscription.idle_us = idle_since(serve, health.progress_us);
     subscription.healthy = health.stopped || subscription.idle_us < PROGRESS_US;
+    subscription.store_up = health.stopped || health.store_up;
+    subscription.kafka_up = health.stopped || health.kafka_up;
     subscription.ready = !health.stopped && health.store_up && health.kafka_up && health.assigned;
     subscription.why = health.stopped          ? "it stopped itself"
                        : !health.store_up      ? "the store is not reachable"
@@ -131,10 +136,27 @@ static unsigned write_readiness(void *context, weir_buffer *body)
     return write_report(context, true, body);
 }
 
-static unsigned write_metrics(void *context, weir_buffer *body)
+static const weir_metric_info store_up = {"weir_store_up",
+                                          "1 while this part of the process reaches the store.",
+                                          WEIR_GAUGE, "part,name"};
+static const weir_metric_info kafka_up = {
+    "weir_kafka_up", "1 while this part of the process reaches Kafka.", WEIR_GAUGE, "part,name"};
+
+static void publish_part(void *context, const part *each)
 {
     (void)context;
+    char labels[256];
+    snprintf(labels, sizeof labels, "%s" WEIR_LABEL_NEXT "%s", each->kind, each->name);
+    weir_metric_set(weir_metrics_series(&store_up, labels), each->store_up);
+    weir_metric_set(weir_metrics_series(&kafka_up, labels), each->kafka_up);
+}
+
+static unsigned write_metrics(void *context, weir_buffer *body)
+{
+    const weir_serve *serve = context;
     weir_process_metrics_update();
+    if (atomic_load(&serve->started))
+        each_part(serve, publish_part, NULL);
     weir_metrics_render(body);
     return body->overflow ? 500 : 200;
 }

@@ -22,5 +22,9 @@ weir_verb_fn weir_verb_topic_create, weir_verb_topic_reconcile;
 weir_verb_fn weir_verb_stream_rewrite;
 weir_verb_fn weir_verb_doctor_events;
 weir_verb_fn weir_verb_verify_topics;
+weir_verb_fn weir_verb_dlq_list, weir_verb_dlq_show, weir_verb_dlq_retry, weir_verb_dlq_discard,
+    weir_verb_dlq_edit;
+weir_verb_fn weir_verb_projection_pause, weir_verb_projection_resume, weir_verb_projection_reset;
+weir_verb_fn weir_verb_wait;
 
 #endif

@@ -22,6 +22,8 @@ foreach(folder ${WEIR_FOLDERS})
   install(FILES ${headers} DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/weir/${folder})
 endforeach()
 install(FILES ${CMAKE_SOURCE_DIR}/LICENSE DESTINATION ${CMAKE_INSTALL_DOCDIR})
+install(FILES ${CMAKE_SOURCE_DIR}/packaging/prometheus/weir.rules.yml
+        DESTINATION ${CMAKE_INSTALL_DATADIR}/weir/prometheus)
 
 # Debian's library folder is two levels deep (lib/x86_64-linux-gnu), others' is one.
 file(RELATIVE_PATH WEIR_PC_TO_PREFIX /p/${CMAKE_INSTALL_LIBDIR}/pkgconfig /p)

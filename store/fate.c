@@ -18,6 +18,9 @@ static const struct {
     {"WV006", WEIR_FATE_CONFLICT}, /* closed by a tombstone */
     {"WV007", WEIR_FATE_CONFIG},   /* events cannot be split or rewritten so */
     {"WV010", WEIR_FATE_CONFLICT}, /* checkpoint moved by somebody else */
+    {"WV013", WEIR_FATE_CONFIG},   /* waiting in the transaction that appended */
+    {"WV015", WEIR_FATE_CONFIG},   /* waiting for what is stopped or paused */
+    {"WV016", WEIR_FATE_RETRY},    /* waited too long */
     {"WV017", WEIR_FATE_CONFIG},   /* another source than before */
     {"WV", WEIR_FATE_POISON},      {"25006", WEIR_FATE_RETRY}, /* read-only transaction: a failover
                                                                   in progress */

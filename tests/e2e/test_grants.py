@@ -43,6 +43,7 @@ MATRIX = """
 | abandon_partitions() | X     |          |        |       |           | X     |
 | append()            | X     | X        |        |       |           | X     |
 | append_idle_timeout_ms() | X     |          |        |       |           |       |
+| applied()           | X     |          |        |       |           |       |
 | check_append()      | X     |          |        |       |           |       |
 | check_partitions()  | X     |          |        |       |           | X     |
 | compare_copies()    | X     |          |        |       |           |       |
@@ -52,6 +53,7 @@ MATRIX = """
 | fix_facts()         | X     |          |        |       |           |       |
 | hold_events()       | X     |          |        |       |           | X     |
 | horizon()           | X     |          | X      | X     | X         | X     |
+| key_hash()          | X     |          | X      |       |           | X     |
 | lock_partitions()   | X     |          |        |       |           |       |
 | max_event_bytes()   | X     |          |        |       |           |       |
 | move_checkpoints()  | X     |          |        |       | X         | X     |
@@ -70,6 +72,7 @@ MATRIX = """
 | switch_partitions() | X     |          |        |       |           | X     |
 | usual()             | X     |          |        |       |           |       |
 | usual_extras()      | X     |          |        |       |           |       |
+| wait_for()          | X     | X        | X      |       |           | X     |
 """.strip()
 
 ALL = {"table": "SIUDTRG", "view": "SIUDTRG", "sequence": "SNW", "function": "X", "schema": "PC"}
@@ -91,7 +94,8 @@ def objects(shop):
         SELECT c.relname, CASE c.relkind WHEN 'S' THEN 'sequence' WHEN 'v' THEN 'view' WHEN 'm' THEN 'view'
                                          ELSE 'table' END, format('weir.%I', c.relname),
                (SELECT quote_ident(a.attname) FROM pg_attribute a
-                WHERE a.attrelid = c.oid AND a.attnum > 0 AND a.attgenerated = '' AND NOT a.attisdropped
+                WHERE a.attrelid = c.oid AND a.attnum > 0 AND a.attgenerated = '' AND a.attidentity = ''
+                  AND NOT a.attisdropped
                 ORDER BY a.attnum LIMIT 1)
         FROM pg_class c WHERE c.relnamespace = 'weir'::regnamespace AND c.relkind IN ('r', 'p', 'v', 'm', 'S', 'f')""")
     functions = shop.sql("""

@@ -43,6 +43,7 @@ def test_it_answers_its_monitors(shop, serving):
     samples = dict(line.rsplit(" ", 1) for line in metrics.splitlines() if line and line[0] != "#")
     assert float(samples['weir_relay_events_total{relay="main",shard="0"}']) == 5
     assert float(samples['weir_subscription_events_total{subscription="totals"}']) == 5
+    assert samples['weir_store_up{part="relay",name="main"}'] == samples['weir_kafka_up{part="subscription",name="totals"}'] == "1"
     promtool = shutil.which("promtool")
     assert promtool, "scripts/deps installs it"
     checked = subprocess.run([promtool, "check", "metrics"], input=metrics, capture_output=True, text=True)

@@ -1,5 +1,5 @@
 -- Who may do what. Run after every migration; needs all six roles.
---   appender: weir.append, weir.save_snapshot  reader: read everything, through the fence
+--   appender: weir.append, save_snapshot, wait_for  reader: read everything, through the fence; wait_for
 --   relay: read, and its own bookkeeping       projector: checkpoints, and schemas of its own
 --   admin: all of these; remove snapshots      owner: owns the schema; nobody works as it
 DO $$ BEGIN
@@ -31,6 +31,9 @@ GRANT EXECUTE ON FUNCTION weir.move_checkpoints(text, integer, text[], integer[]
     bigint[], bigint[], bigint[]), weir.open_checkpoints(text, integer, text[], integer[], integer, boolean) TO weir_projector;
 GRANT SELECT ON weir.events, weir.event_position TO weir_projector;
 GRANT EXECUTE ON FUNCTION weir.horizon(), weir.store_number() TO weir_projector;
+
+GRANT EXECUTE ON FUNCTION weir.wait_for(text, text, text, bigint, interval) TO weir_appender, weir_reader;
+GRANT EXECUTE ON FUNCTION weir.key_hash(text) TO weir_reader;
 
 GRANT EXECUTE ON FUNCTION weir.raise_position(bigint) TO weir_admin;
 

@@ -193,3 +193,115 @@ CREATE TABLE weir.dead_letter_log (
 );
 CREATE INDEX dead_letter_log_letter ON weir.dead_letter_log (letter, at);
 COMMENT ON TABLE weir.dead_letter_log IS 'who did what to a letter: parked, retry, discard, edit asked for; applied, discarded, failed by the runtime';
+
+-- weir.key_hash: what Kafka's Java clients take of a key to find its partition: murmur2 of its UTF-8 bytes, 31 bits.
+CREATE FUNCTION weir.key_hash(key text) RETURNS integer
+LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    bytes bytea   := convert_to(key, 'UTF8');
+    rest  integer := octet_length(bytes) % 4;
+    whole integer := octet_length(bytes) - rest;
+    h     bigint  := 2538058380 # octet_length(bytes)::bigint;
+    k     bigint;
+    at    integer := 0;
+BEGIN
+    WHILE at < whole LOOP
+        k := get_byte(bytes, at)::bigint | (get_byte(bytes, at + 1) << 8) | (get_byte(bytes, at + 2) << 16)
+             | (get_byte(bytes, at + 3)::bigint << 24);
+        k := k * 1540483477 & 4294967295;
+        k := (k # (k >> 24)) * 1540483477 & 4294967295;
+        h := (h * 1540483477 & 4294967295) # k;
+        at := at + 4;
+    END LOOP;
+    IF rest > 0 THEN
+        IF rest > 2 THEN h := h # (get_byte(bytes, whole + 2)::bigint << 16); END IF;
+        IF rest > 1 THEN h := h # (get_byte(bytes, whole + 1)::bigint << 8); END IF;
+        h := (h # get_byte(bytes, whole)::bigint) * 1540483477 & 4294967295;
+    END IF;
+    h := (h # (h >> 13)) * 1540483477 & 4294967295;
+    RETURN ((h # (h >> 15)) & 2147483647)::integer;
+END $$;
+
+-- weir.applied: how far a subscription is with one event. reached: its partition and lane are past it. held: the
+-- aggregate is parked, and waits at this event or before it. No row: there is no such subscription.
+CREATE FUNCTION weir.applied(subscription text, aggregate_type text, aggregate_id text, hash integer, event_position bigint)
+RETURNS TABLE (reached boolean, held boolean, reads boolean, stopped boolean, paused boolean, why text)
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT EXISTS (
+               SELECT FROM weir.checkpoints c
+               LEFT JOIN weir.topics t ON t.topic = c.topic AND t.aggregate_type = applied.aggregate_type,
+               LATERAL (SELECT CASE WHEN c.topic = '$store' THEN 1 ELSE t.partitions END AS partitions) k
+               WHERE c.subscription = s.subscription AND c.generation = s.generation
+                 AND c.partition = applied.hash % k.partitions AND c.lane = applied.hash / k.partitions % c.lanes
+                 AND c.position >= applied.event_position),
+           EXISTS (SELECT FROM weir.parked p
+                   WHERE p.subscription = s.subscription AND p.generation = s.generation
+                     AND p.aggregate_type = applied.aggregate_type AND p.aggregate_id = applied.aggregate_id
+                     AND coalesce((SELECT min(coalesce(l.position, 0)) FROM weir.dead_letters l
+                                   WHERE l.subscription = s.subscription AND l.generation = s.generation
+                                     AND l.aggregate_type = p.aggregate_type AND l.aggregate_id = p.aggregate_id
+                                     AND l.status = 'waiting'), 0) <= applied.event_position),
+           NOT s.definition ? 'from' OR s.definition -> 'from' ?| ARRAY[applied.aggregate_type, '*'],
+           s.stopped_at IS NOT NULL, s.paused_at IS NOT NULL, coalesce(s.stopped_why, 'by ' || s.paused_by)
+    FROM weir.subscriptions s
+    WHERE s.subscription = applied.subscription AND s.serving
+$$;
+
+-- weir.wait_for: returns once the serving generation of the subscription has applied that event (or skipped it), so
+-- that whoever appended it finds its effects. It looks again after pauses of 1 to 50 ms.
+CREATE FUNCTION weir.wait_for(subscription text, aggregate_type text, aggregate_id text, version bigint,
+                              timeout interval DEFAULT '5 s')
+RETURNS void LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+#variable_conflict use_column
+DECLARE
+    until          timestamptz := clock_timestamp() + coalesce(wait_for.timeout, '5 s');
+    pause          float8      := 0.001;
+    hash           integer     := weir.key_hash(wait_for.aggregate_id);
+    floor          bigint      := nullif(current_setting('weir.fence_' || weir.store_number()::text, true), '');
+    event_position bigint;
+    at             record;
+BEGIN
+    IF current_setting('transaction_isolation') NOT IN ('read committed', 'read uncommitted') THEN
+        RAISE EXCEPTION 'waiting for a subscription needs READ COMMITTED, not %',
+            upper(current_setting('transaction_isolation'))
+            USING ERRCODE = 'WV005', HINT = 'An older snapshot would never see it get on.';
+    END IF;
+    event_position := (SELECT e.position FROM weir.events e
+                       WHERE e.aggregate_type = wait_for.aggregate_type AND e.aggregate_id = wait_for.aggregate_id
+                         AND e.version = wait_for.version);
+    IF event_position IS NULL THEN
+        RAISE EXCEPTION '%/% has no version%', wait_for.aggregate_type, wait_for.aggregate_id, coalesce(' ' || wait_for.version, '')
+            USING ERRCODE = 'WV012', HINT = 'Its transaction has not committed, or it does not exist.';
+    ELSIF event_position > floor THEN
+        RAISE EXCEPTION 'this transaction has appended, and nobody sees version % of %/% before its end',
+            wait_for.version, wait_for.aggregate_type, wait_for.aggregate_id
+            USING ERRCODE = 'WV013', HINT = 'Commit first, then wait.';
+    END IF;
+    LOOP
+        SELECT * INTO at FROM weir.applied(wait_for.subscription, wait_for.aggregate_type, wait_for.aggregate_id, hash,
+                                           event_position);
+        IF NOT FOUND THEN
+            RAISE EXCEPTION 'there is no subscription %', wait_for.subscription
+                USING ERRCODE = 'WV011', HINT = 'It is known from its first run on.';
+        ELSIF NOT at.reads THEN
+            RAISE EXCEPTION 'the subscription % does not read %', wait_for.subscription, wait_for.aggregate_type
+                USING ERRCODE = 'WV011';
+        ELSIF at.held THEN
+            RAISE EXCEPTION '%/% is parked in %', wait_for.aggregate_type, wait_for.aggregate_id, wait_for.subscription
+                USING ERRCODE = 'WV014', HINT = 'weir dlq list says what waits, and why.';
+        ELSIF at.reached THEN
+            RETURN;
+        ELSIF at.stopped OR at.paused THEN
+            RAISE EXCEPTION '% is %', wait_for.subscription, CASE WHEN at.stopped THEN 'stopped' ELSE 'paused' END
+                USING ERRCODE = 'WV015', DETAIL = coalesce(at.why, '');
+        ELSIF clock_timestamp() >= until THEN
+            RAISE EXCEPTION '% has not applied version % of %/% yet', wait_for.subscription, wait_for.version,
+                wait_for.aggregate_type, wait_for.aggregate_id USING ERRCODE = 'WV016',
+                DETAIL = format('waited for %s', coalesce(wait_for.timeout, '5 s'));
+        END IF;
+        PERFORM pg_sleep(least(pause, greatest(extract(epoch FROM until - clock_timestamp())::float8, 0)));
+        pause := least(pause * 1.5, 0.05);
+    END LOOP;
+END $$;
+COMMENT ON FUNCTION weir.wait_for IS
+    'waits until a subscription has applied an event (WV005 isolation, WV011 no such subscription, WV012 no such event, WV013 appended by this transaction, WV014 parked, WV015 stopped or paused, WV016 timeout)';

@@ -1,0 +1,24 @@
+/* How the rows of the tables of commands are written; for app/commands*.c alone. */
+#ifndef WEIR_APP_COMMAND_ROWS_H
+#define WEIR_APP_COMMAND_ROWS_H
+
+#define FLAG(name, doc)                                                                            \
+    {                                                                                              \
+        name, 0, NULL, NULL, doc, false, 0, NULL                                                   \
+    }
+#define TEXT(name, value, doc)                                                                     \
+    {                                                                                              \
+        name, 0, value, NULL, doc, false, 0, NULL                                                  \
+    }
+#define PRESET(name, value, preset, doc)                                                           \
+    {                                                                                              \
+        name, 0, value, preset, doc, false, 0, NULL                                                \
+    }
+#define NUMBER(name, value, preset, least, doc)                                                    \
+    {                                                                                              \
+        name, 0, value, preset, doc, true, least, NULL                                             \
+    }
+
+#define EXITS_FAILED "1 failed, 2 usage or configuration"
+
+#endif

@@ -1,0 +1,4 @@
+-- cli_letter_headers: id. The letter's headers in their order, values in base64.
+SELECT h.name, translate(encode(h.value, 'base64'), E'\n', '')
+FROM weir.dead_letters l, unnest(l.header_names, l.header_values) WITH ORDINALITY AS h(name, value, at)
+WHERE l.id = $1::bigint ORDER BY h.at
