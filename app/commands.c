@@ -160,6 +160,13 @@ static const weir_option projection_status_options[] = {
     {0},
 };
 
+#define ONE_AGGREGATE(doc) TEXT("aggregate", "TYPE ID", doc)
+
+static const weir_option projection_step_options[] = {
+    ONE_AGGREGATE("whose events; required"),
+    {0},
+};
+
 static const weir_option relay_status_options[] = {
     TEXT("max-lag", "N|Ns", "exit 1 beyond N events or N seconds, or when one is lost"),
     {0},
@@ -408,8 +415,9 @@ const weir_command weir_commands[] = {
      NULL, NULL, 0, 0, 0, WEIR_NEEDS_CONFIG | WEIR_NEEDS_LOG | WEIR_AS_RELAY | WEIR_AS_PROJECTOR,
      weir_verb_serve},
 
-    {"projection", "", "look at projections", "Lists projections, or shows how far they are.", NULL,
-     NULL, NULL, 0, 0, 0, WEIR_NEEDS_NOTHING, NULL},
+    {"projection", "", "look at projections, and try them",
+     "Lists projections, shows how far they are, and tries them on the store's events.", NULL, NULL,
+     NULL, 0, 0, 0, WEIR_NEEDS_NOTHING, NULL},
     {"projection list", "", "list the projections of the configuration",
      "Lists the projections of projections.files. Nothing is connected.",
      "  weir projection list\n", NULL, NULL, WEIR_FORMATS_ALL, 0, 0, WEIR_NEEDS_CONFIG,
@@ -426,6 +434,22 @@ const weir_command weir_commands[] = {
      "1 failed, or beyond --max-lag, 2 usage or configuration, 3 no projection of that name",
      projection_status_options, WEIR_FORMATS_ALL, 0, -1, WEIR_NEEDS_CONFIG | WEIR_AS_READER,
      weir_verb_projection_status},
+    {"projection step", "NAME", "what each event of an aggregate does to a projection's rows",
+     "Applies the events of one aggregate, one by one, to empty tables of the projection, and "
+     "shows\n"
+     "which rows each of them inserted, updated (old and new values) and deleted. Everything is\n"
+     "rolled back. It ends at an event that a handler refuses: in the runtime, too, the later "
+     "ones\n"
+     "of the aggregate would wait behind it. Rows of other aggregates are not there: a handler "
+     "that\n"
+     "needs them finds none.",
+     "  weir projection step user_list --aggregate user u-1\n"
+     "  weir projection step user_list --aggregate user u-1 -o json\n",
+     "1 failed, or an event is refused, 2 usage, configuration, a refused projection or a type "
+     "that\n"
+     "it does not read, 3 no such projection or aggregate",
+     projection_step_options, WEIR_FORMATS_ALL, 1, 1,
+     WEIR_NEEDS_CONFIG | WEIR_AS_READER | WEIR_AS_PROJECTOR, weir_verb_projection_step},
 
     {"topic", "", "look at topics and make them",
      "Shows which topic every aggregate type has, and makes topics.", NULL, NULL, NULL, 0, 0, 0,
