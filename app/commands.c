@@ -167,6 +167,14 @@ static const weir_option projection_step_options[] = {
     {0},
 };
 
+static const weir_option projection_try_options[] = {
+    TEXT("into", "SCHEMA", "the schema to make; required"),
+    ONE_AGGREGATE("only the events of one aggregate"),
+    NUMBER("limit", "N", NULL, 1, "at most so many events"),
+    FLAG("replace", "drop the schema first, if projection try made it"),
+    {0},
+};
+
 static const weir_option relay_status_options[] = {
     TEXT("max-lag", "N|Ns", "exit 1 beyond N events or N seconds, or when one is lost"),
     {0},
@@ -450,6 +458,19 @@ const weir_command weir_commands[] = {
      "it does not read, 3 no such projection or aggregate",
      projection_step_options, WEIR_FORMATS_ALL, 1, 1,
      WEIR_NEEDS_CONFIG | WEIR_AS_READER | WEIR_AS_PROJECTOR, weir_verb_projection_step},
+    {"projection try", "FILE", "apply the store's events to a projection that nobody runs yet",
+     "Makes a schema with the tables of a projection file, which need not be in the "
+     "configuration,\n"
+     "applies all events of its aggregate types as the file says, and leaves the tables for you "
+     "to\n"
+     "query. It is no subscription and is not fed any further: drop the schema when you have seen\n"
+     "enough. An event that is refused is named and left out.",
+     "  weir projection try projections/user_list.sql --into user_list_try\n"
+     "  weir projection try new.sql --into look --limit 1000 --replace\n",
+     "1 failed, or events were refused, 2 usage, configuration or a refused file, 3 no such\n"
+     "aggregate, or the schema exists",
+     projection_try_options, WEIR_FORMATS_ALL, 1, 1,
+     WEIR_NEEDS_CONFIG | WEIR_AS_READER | WEIR_AS_PROJECTOR, weir_verb_projection_try},
 
     {"topic", "", "look at topics and make them",
      "Shows which topic every aggregate type has, and makes topics.", NULL, NULL, NULL, 0, 0, 0,
