@@ -175,6 +175,14 @@ static const weir_option projection_try_options[] = {
     {0},
 };
 
+static const weir_option verify_projection_options[] = {
+    NUMBER("sample", "N", NULL, 1, "only so many aggregates, taken at random; apply: aggregate"),
+    ONE_AGGREGATE("only one aggregate; apply: aggregate"),
+    TEXT("exclude", "COLUMN", "do not compare COLUMN or TABLE.COLUMN; may be repeated"),
+    NUMBER("limit", "N", "20", 1, "list at most so many rows of a table; all are counted"),
+    {0},
+};
+
 static const weir_option relay_status_options[] = {
     TEXT("max-lag", "N|Ns", "exit 1 beyond N events or N seconds, or when one is lost"),
     {0},
@@ -524,6 +532,26 @@ const weir_command weir_commands[] = {
      "another repair is at work, 4 Kafka does not answer",
      verify_topics_options, WEIR_FORMATS_ALL, 0, 0, WEIR_NEEDS_CONFIG | WEIR_AS_READER,
      weir_verb_verify_topics},
+    {"verify projection", "NAME", "prove that a projection equals a fold of its events",
+     "Folds every event that the projection has applied, strictly one by one, into a schema of "
+     "its\n"
+     "own, compares the serving tables with that, row by row, and drops the schema. The "
+     "projection\n"
+     "may be running, behind, or stopped: it is proven for what it has applied at one moment.\n"
+     "Kinds:\n"
+     "  missing    a row that the fold has and the projection lacks\n"
+     "  extra      a row that the projection has and the fold does not\n"
+     "  different  a row that both have, with other values\n"
+     "  gone       a table that the projection lacks\n"
+     "  refused    an event that the fold cannot apply, and the projection has\n"
+     "Values that no replay can equal (now(), serial) are yours to --exclude.",
+     "  weir verify projection user_list\n"
+     "  weir verify projection user_list --sample 100\n"
+     "  weir verify projection orders --exclude orders.seen_at -o json\n",
+     "1 failed, or something was found, 2 usage or configuration, 3 no such projection or\n"
+     "aggregate, it never ran, or it was reset or swapped meanwhile",
+     verify_projection_options, WEIR_FORMATS_ALL, 1, 1,
+     WEIR_NEEDS_CONFIG | WEIR_AS_READER | WEIR_AS_PROJECTOR, weir_verb_verify_projection},
 
     {"schema", "", "look at schema evolution",
      "Lists the links that bring old events to the latest form of their type, or tries them.", NULL,

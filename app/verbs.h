@@ -20,6 +20,6 @@ weir_verb_fn weir_verb_topic_create, weir_verb_topic_reconcile;
 weir_verb_fn weir_verb_stream_rewrite;
 weir_verb_fn weir_verb_doctor_events;
 weir_verb_fn weir_verb_verify_topics;
-weir_verb_fn weir_verb_projection_step, weir_verb_projection_try;
+weir_verb_fn weir_verb_projection_step, weir_verb_projection_try, weir_verb_verify_projection;
 
 #endif

@@ -68,9 +68,12 @@ static bool receive(void *context, const weir_event *event, weir_error *error)
     history->after = event->position;
     if (!reads(history, event->aggregate_type))
         return true;
-    weir_event current = *event;
+    weir_event stored = *event;
+    if (history->amend)
+        history->amend(history->context, &stored);
+    weir_event current = stored;
     bool ok = weir_upcasters_apply(history->upcasters, &current, &history->scratch, &unreadable);
-    return in->fn(in->context, ok ? &current : event, ok ? NULL : &unreadable, error);
+    return in->fn(in->context, ok ? &current : &stored, ok ? NULL : &unreadable, error);
 }
 
 static bool only_type(const weir_projection *projection)

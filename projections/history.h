@@ -13,9 +13,12 @@ typedef struct weir_history {
     const weir_projection *projection;
     const weir_stop *stop;                     /* may be NULL */
     const char *aggregate_type, *aggregate_id; /* one aggregate; NULL: all of the types */
-    int64_t after;                             /* the position of the last event handed over */
-    int64_t end; /* no event beyond; 0: the horizon of the first page */
-    bool ended;  /* nothing is left */
+    void (*amend)(void *context,
+                  weir_event *event); /* changes what was stored; NULL: nothing does */
+    void *context;                    /* of amend */
+    int64_t after;                    /* the position of the last event handed over */
+    int64_t end;                      /* no event beyond; 0: the horizon of the first page */
+    bool ended;                       /* nothing is left */
     weir_buffer scratch;
 } weir_history;
 
