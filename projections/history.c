@@ -63,7 +63,7 @@ static bool receive(void *context, const weir_event *event, weir_error *error)
     if (weir_stop_requested(history->stop))
         return weir_fail(error, WEIR_FATE_FATAL, "interrupted");
     in->count++;
-    if (event->position > history->end)
+    if (history->end > 0 && event->position > history->end)
         return true;
     history->after = event->position;
     if (!reads(history, event->aggregate_type))
@@ -81,39 +81,25 @@ static bool only_type(const weir_projection *projection)
     return !weir_projection_types(projection)[1];
 }
 
-/* find_end fixes where reading ends, so that it does end while appends go on. One aggregate ends by
- * itself, and is read whole, held back or not. */
-static bool find_end(weir_history *history, weir_error *error)
-{
-    weir_read nothing = {.after = INT64_MAX - 1, .limit = 1};
-    reader in = {.history = history};
-    if (history->aggregate_id && history->end == 0)
-        history->end = INT64_MAX;
-    if (history->end > 0)
-        return true;
-    if (!weir_store_read(history->store, &nothing, receive, &in, error))
-        return false;
-    history->end = nothing.horizon;
-    return true;
-}
-
 bool weir_history_read(weir_history *history, weir_history_fn *fn, void *context, weir_error *error)
 {
+    const bool one = history->aggregate_id;
     reader in = {history, fn, context, 0};
-    history->scratch.limit = SCRATCH_LIMIT;
-    if (!find_end(history, error))
-        return false;
     weir_read what = {.aggregate_type = history->aggregate_type,
                       .aggregate_id = history->aggregate_id};
-    if (!history->aggregate_id) {
+    history->scratch.limit = SCRATCH_LIMIT;
+    if (!one) {
         what.after = history->after;
+        what.through = history->end;
         what.limit = PAGE;
         if (only_type(history->projection))
             what.aggregate_type = weir_projection_types(history->projection)[0];
     }
     if (!weir_store_read(history->store, &what, receive, &in, error))
         return false;
-    history->ended = history->aggregate_id || in.count < PAGE || history->after >= history->end;
+    if (!one && history->end == 0)
+        history->end = what.horizon;
+    history->ended = one || in.count < PAGE || history->after >= history->end;
     return true;
 }
 

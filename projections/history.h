@@ -17,8 +17,9 @@ typedef struct weir_history {
                   weir_event *event); /* changes what was stored; NULL: nothing does */
     void *context;                    /* of amend */
     int64_t after;                    /* the position of the last event handed over */
-    int64_t end;                      /* no event beyond; 0: the horizon of the first page */
-    bool ended;                       /* nothing is left */
+    int64_t end; /* no event beyond; settled already (a checkpoint's position); 0: the horizon of
+                  * the first page, or all of one aggregate */
+    bool ended;  /* nothing is left */
     weir_buffer scratch;
 } weir_history;
 

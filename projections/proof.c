@@ -12,7 +12,8 @@
  *
  * So the snapshot is held only for the rest and the comparison, and the serving tables are neither
  * locked nor copied. That the events are all there follows from the relay: what a checkpoint has
- * passed was read through the fence, so below it nothing can appear any more.
+ * passed was read through the fence, so below it nothing can appear any more, and nothing is asked
+ * of the fence again.
  *
  * Parked aggregates need no special care: every event of theirs that waits has its letter, so it is
  * left out of the fold as it was left out of the tables.

@@ -111,6 +111,24 @@ def test_events_that_are_not_committed_are_not_seen(bank):
     assert tried(attempt(bank, "--replace", "-o", "json")) == (4, 4, 0)
 
 
+def test_the_fence_held_lower_later_hides_nothing(shop):
+    """Between two pages somebody takes the fence's lock at a floor of long ago."""
+    shop.weir("migrate")
+    for n in range(12):
+        shop.append("thing", f"t{n}", *({"type": "thing.happened", "data": {}} for _ in range(1000)))
+    sql = CASES.format(name="cases", type="thing", apply="each").replace("SELECT aggregate_id, 1", "SELECT aggregate_id, 1 + slow()")
+    shop.sql("""CREATE FUNCTION pg_catalog.slow() RETURNS int LANGUAGE plpgsql AS
+                $$ BEGIN PERFORM pg_sleep(0.0002); RETURN 0; END $$""")
+    shop.file = shop.write("cases.sql", sql)
+    process = shop.start("projection", "try", "cases.sql", "--into", "look", "-o", "json")
+    wait_until(lambda: shop.value("SELECT to_regclass('look.cases') IS NOT NULL"), 30, "it has begun")
+    wait_until(lambda: shop.value("SELECT count(*) FROM look.cases") > 0, 30, "its first page is under way")
+    with shop.connect(autocommit=False) as late:
+        late.execute("SELECT pg_advisory_xact_lock_shared(weir.fence_key(weir.store_number(), 1))")
+        assert process.wait() == 0
+    assert shop.value("SELECT sum(steps) FROM look.cases") == 12000
+
+
 def test_only_its_own_schema_is_replaced(bank):
     bank.sql("CREATE SCHEMA look")
     bank.sql("CREATE TABLE look.precious ()")

@@ -201,6 +201,14 @@ def test_it_is_proven_for_what_it_has_applied(shelf):
     is_clean(shelf)
 
 
+def test_an_appender_that_holds_the_fence_low_hides_nothing(shelf):
+    """It read the sequence long ago, and takes its lock only now: readers through the fence see less than before."""
+    with shelf.connect(autocommit=False) as late:
+        late.execute("SELECT pg_advisory_xact_lock_shared(weir.fence_key(weir.store_number(), 1))")
+        assert len(shelf.weir("read", "-o", "jsonl").jsonl()) == 1
+        assert is_clean(shelf)["events"] == 6
+
+
 def letter(shop, event, status="waiting", edited=None):
     shop.sql(
         """INSERT INTO weir.dead_letters (subscription, generation, topic, partition, position, aggregate_type,
@@ -302,6 +310,8 @@ def test_it_may_run_beside_everything_else(shop):
                 runtime.kill()
                 runtime = shop.start("run")
     assert len(seen) > 2
+    first = "SELECT count(*) FROM cases_each.cases WHERE id = 'first'"
+    wait_until(lambda: shop.value(first) == 1, 60, "the last runtime has its partitions")
     assert relay.stop() == 0 and runtime.stop() == 0
     shop.sql("UPDATE cases_each__g1.cases SET steps = steps + 1 WHERE id = 'first'")
     assert len(found(prove(shop, name="cases_each", check=False))) == 1
