@@ -1,9 +1,9 @@
 /* aggregate show and aggregate step: what the events of one aggregate mean to its class. */
+#include "app/members.h"
 #include "app/read_options.h"
 #include "app/replay.h"
 #include "app/table.h"
 #include "app/verbs.h"
-#include "base/json_walk.h"
 
 #include <inttypes.h>
 #include <string.h>
@@ -70,58 +70,13 @@ typedef struct stepper {
     weir_buffer before;
 } stepper;
 
-static bool find_member(const char *object, weir_slice key, weir_slice *value)
-{
-    weir_json_walk walk;
-    weir_slice name;
-    if (!weir_json_object(&walk, object, strlen(object)))
-        return false;
-    while (weir_json_next(&walk, &name, value))
-        if (name.length == key.length && memcmp(name.text, key.text, key.length) == 0)
-            return true;
-    return false;
-}
-
-/* note adds one changed member: its name to the list, "balance: 5 → 7" to what is shown, where a
- * member that was not or is no longer there has nothing on that side. */
-static void note(weir_buffer *names, weir_buffer *shown, weir_slice key, weir_slice was,
-                 weir_slice is)
-{
-    weir_buffer_text(names, names->length > 1 ? "," : "");
-    weir_buffer_append(names, key.text, key.length);
-    weir_buffer_text(shown, shown->length ? ", " : "");
-    weir_buffer_append(shown, key.text + 1, key.length - 2);
-    weir_buffer_text(shown, ": ");
-    weir_buffer_append(shown, was.text, was.length);
-    weir_buffer_text(shown, was.length ? " → " : "→ ");
-    weir_buffer_append(shown, is.text, is.length);
-}
-
-static void compare(const char *before, const char *after, weir_buffer *names, weir_buffer *shown)
-{
-    const weir_slice nothing = {"", 0};
-    weir_json_walk walk;
-    weir_slice key, value, other;
-    bool is_object = weir_json_object(&walk, after, strlen(after));
-    while (is_object && weir_json_next(&walk, &key, &value)) {
-        if (!find_member(before, key, &other))
-            note(names, shown, key, nothing, value);
-        else if (other.length != value.length || memcmp(other.text, value.text, value.length) != 0)
-            note(names, shown, key, other, value);
-    }
-    is_object = weir_json_object(&walk, before, strlen(before));
-    while (is_object && weir_json_next(&walk, &key, &value))
-        if (!find_member(after, key, &other))
-            note(names, shown, key, value, nothing);
-}
-
 static void write_step(stepper *in, const weir_event *event, const char *state)
 {
     char time[WEIR_TIME_TEXT];
     weir_buffer names = WEIR_BUFFER(CHANGES), shown = WEIR_BUFFER(CHANGES);
     weir_buffer_char(&names, '[');
     weir_buffer_text(&shown, "");
-    compare(in->before.data, state, &names, &shown);
+    weir_members_compare(in->before.data, state, &names, &shown);
     weir_buffer_char(&names, ']');
     weir_clock_format(event->time_us, time);
     weir_table_number(in->table, event->version);

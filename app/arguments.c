@@ -35,6 +35,12 @@ const char *weir_arguments_text(const weir_arguments *arguments, const char *nam
     return option->preset;
 }
 
+const char *weir_arguments_second(const weir_arguments *arguments, const char *name)
+{
+    const weir_given *given = find(arguments, name);
+    return given ? given->second : NULL;
+}
+
 int64_t weir_arguments_integer(const weir_arguments *arguments, const char *name)
 {
     const char *text = weir_arguments_text(arguments, name);

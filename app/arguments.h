@@ -9,7 +9,7 @@
 typedef struct weir_option {
     const char *name;   /* "limit" for --limit */
     char letter;        /* 'o' for -o; 0: none */
-    const char *value;  /* what help calls its value; NULL: a flag */
+    const char *value;  /* what help calls its value; NULL: a flag; "TYPE ID": two values */
     const char *preset; /* default, as text; NULL: none */
     const char *doc;
     bool integer; /* the value is a whole number ≥ least */
@@ -19,7 +19,8 @@ typedef struct weir_option {
 
 typedef struct weir_given {
     const weir_option *option;
-    const char *value; /* NULL for a flag */
+    const char *value;  /* NULL for a flag */
+    const char *second; /* of an option with two values */
 } weir_given;
 
 typedef struct weir_arguments {
@@ -34,7 +35,8 @@ void weir_arguments_free(weir_arguments *arguments);
 
 /* Values of options, by name: the last one given, else the default. Asking for an option that the
  * command does not have aborts: it is a mistake in the program. */
-const char *weir_arguments_text(const weir_arguments *arguments, const char *name); /* or NULL */
+const char *weir_arguments_text(const weir_arguments *arguments, const char *name);   /* or NULL */
+const char *weir_arguments_second(const weir_arguments *arguments, const char *name); /* or NULL */
 int64_t weir_arguments_integer(const weir_arguments *arguments, const char *name);
 bool weir_arguments_flag(const weir_arguments *arguments, const char *name);
 

@@ -1,9 +1,9 @@
 /* Reading the command line against the table of commands.
  *
  * Options may stand anywhere after the command they are of, common ones anywhere; `--` ends them; a
- * value follows as `--name=value` or as the next word. Words go to the command's path as long as
- * they name a child, then to its arguments. What the table does not know is refused with the
- * nearest thing that it does. */
+ * value follows as `--name=value` or as the next word, a second one as the word behind. Words go to
+ * the command's path as long as they name a child, then to its arguments. What the table does not
+ * know is refused with the nearest thing that it does. */
 #include "app/command.h"
 
 #include <errno.h>
@@ -152,11 +152,21 @@ static bool check_value(reader *in, const weir_option *option, const char *value
     return true;
 }
 
-static void remember(weir_arguments *arguments, const weir_option *option, const char *value)
+static void remember(weir_arguments *arguments, weir_given given)
 {
     arguments->given =
         weir_realloc(arguments->given, (arguments->given_count + 1) * sizeof *arguments->given);
-    arguments->given[arguments->given_count++] = (weir_given){option, value};
+    arguments->given[arguments->given_count++] = given;
+}
+
+/* take_value takes the next word for an option that needs it. */
+static bool take_value(reader *in, const weir_option *option, const char **value)
+{
+    if (in->at >= in->argc)
+        return weir_fail(in->error, WEIR_FATE_CONFIG, "--%s needs a value: --%s %s", option->name,
+                         option->name, option->value);
+    *value = in->argv[in->at++];
+    return true;
 }
 
 static bool read_option(reader *in, const char *text)
@@ -168,20 +178,18 @@ static bool read_option(reader *in, const char *text)
         weir_command_option(in->arguments->command, name, length, is_long ? '\0' : name[0]);
     if (!option)
         return unknown_option(in, text);
-    const char *value = NULL;
+    weir_given given = {.option = option};
     if (name[length])
-        value = name + length + (name[length] == '=');
-    if (!option->value && value)
+        given.value = name + length + (name[length] == '=');
+    if (!option->value && given.value)
         return weir_fail(in->error, WEIR_FATE_CONFIG, "--%s takes no value", option->name);
-    if (option->value && !value) {
-        if (in->at >= in->argc)
-            return weir_fail(in->error, WEIR_FATE_CONFIG, "--%s needs a value: --%s %s",
-                             option->name, option->name, option->value);
-        value = in->argv[in->at++];
-    }
-    if (value && !check_value(in, option, value))
+    if (option->value && !given.value && !take_value(in, option, &given.value))
         return false;
-    remember(in->arguments, option, value);
+    if (option->value && strchr(option->value, ' ') && !take_value(in, option, &given.second))
+        return false;
+    if (given.value && !check_value(in, option, given.value))
+        return false;
+    remember(in->arguments, given);
     return true;
 }
 

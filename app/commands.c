@@ -170,6 +170,29 @@ static const weir_option projection_drop_options[] = {
     {0},
 };
 
+#define ONE_AGGREGATE(doc) TEXT("aggregate", "TYPE ID", doc)
+
+static const weir_option projection_step_options[] = {
+    ONE_AGGREGATE("whose events; required"),
+    {0},
+};
+
+static const weir_option projection_try_options[] = {
+    TEXT("into", "SCHEMA", "the schema to make; required"),
+    ONE_AGGREGATE("only the events of one aggregate"),
+    NUMBER("limit", "N", NULL, 1, "at most so many events"),
+    FLAG("replace", "drop the schema first, if projection try made it"),
+    {0},
+};
+
+static const weir_option verify_projection_options[] = {
+    NUMBER("sample", "N", NULL, 1, "only so many aggregates, taken at random; apply: aggregate"),
+    ONE_AGGREGATE("only one aggregate; apply: aggregate"),
+    TEXT("exclude", "COLUMN", "do not compare COLUMN or TABLE.COLUMN; may be repeated"),
+    NUMBER("limit", "N", "20", 1, "list at most so many rows of a table; all are counted"),
+    {0},
+};
+
 static const weir_option relay_status_options[] = {
     TEXT("max-lag", "N|Ns", "exit 1 beyond N events or N seconds, or when one is lost"),
     {0},
@@ -490,6 +513,35 @@ static const weir_command work[] = {
      "way",
      projection_drop_options, 0, 1, 1, WEIR_NEEDS_CONFIG | WEIR_AS_PROJECTOR,
      weir_verb_projection_drop},
+    {"projection step", "NAME", "what each event of an aggregate does to a projection's rows",
+     "Applies the events of one aggregate, one by one, to empty tables of the projection, and "
+     "shows\n"
+     "which rows each of them inserted, updated (old and new values) and deleted. Everything is\n"
+     "rolled back. It ends at an event that a handler refuses: in the runtime, too, the later "
+     "ones\n"
+     "of the aggregate would wait behind it. Rows of other aggregates are not there: a handler "
+     "that\n"
+     "needs them finds none.",
+     "  weir projection step user_list --aggregate user u-1\n"
+     "  weir projection step user_list --aggregate user u-1 -o json\n",
+     "1 failed, or an event is refused, 2 usage, configuration, a refused projection or a type "
+     "that\n"
+     "it does not read, 3 no such projection or aggregate",
+     projection_step_options, WEIR_FORMATS_ALL, 1, 1,
+     WEIR_NEEDS_CONFIG | WEIR_AS_READER | WEIR_AS_PROJECTOR, weir_verb_projection_step},
+    {"projection try", "FILE", "apply the store's events to a projection that nobody runs yet",
+     "Makes a schema with the tables of a projection file, which need not be in the "
+     "configuration,\n"
+     "applies all events of its aggregate types as the file says, and leaves the tables for you "
+     "to\n"
+     "query. It is no subscription and is not fed any further: drop the schema when you have seen\n"
+     "enough. An event that is refused is named and left out.",
+     "  weir projection try projections/user_list.sql --into user_list_try\n"
+     "  weir projection try new.sql --into look --limit 1000 --replace\n",
+     "1 failed, or events were refused, 2 usage, configuration or a refused file, 3 no such\n"
+     "aggregate, or the schema exists",
+     projection_try_options, WEIR_FORMATS_ALL, 1, 1,
+     WEIR_NEEDS_CONFIG | WEIR_AS_READER | WEIR_AS_PROJECTOR, weir_verb_projection_try},
 
     {"topic", "", "look at topics and make them",
      "Shows which topic every aggregate type has, and makes topics.", NULL, NULL, NULL, 0, 0, 0,
@@ -543,6 +595,26 @@ static const weir_command work[] = {
      "another repair is at work, 4 Kafka does not answer",
      verify_topics_options, WEIR_FORMATS_ALL, 0, 0, WEIR_NEEDS_CONFIG | WEIR_AS_READER,
      weir_verb_verify_topics},
+    {"verify projection", "NAME", "prove that a projection equals a fold of its events",
+     "Folds every event that the projection has applied, strictly one by one, into a schema of "
+     "its\n"
+     "own, compares the serving tables with that, row by row, and drops the schema. The "
+     "projection\n"
+     "may be running, behind, or stopped: it is proven for what it has applied at one moment.\n"
+     "Kinds:\n"
+     "  missing    a row that the fold has and the projection lacks\n"
+     "  extra      a row that the projection has and the fold does not\n"
+     "  different  a row that both have, with other values\n"
+     "  gone       a table that the projection lacks\n"
+     "  refused    an event that the fold cannot apply, and the projection has\n"
+     "Values that no replay can equal (now(), serial) are yours to --exclude.",
+     "  weir verify projection user_list\n"
+     "  weir verify projection user_list --sample 100\n"
+     "  weir verify projection orders --exclude orders.seen_at -o json\n",
+     "1 failed, or something was found, 2 usage or configuration, 3 no such projection or\n"
+     "aggregate, it never ran, or it was reset or swapped meanwhile",
+     verify_projection_options, WEIR_FORMATS_ALL, 1, 1,
+     WEIR_NEEDS_CONFIG | WEIR_AS_READER | WEIR_AS_PROJECTOR, weir_verb_verify_projection},
 
     {"schema", "", "look at schema evolution",
      "Lists the links that bring old events to the latest form of their type, or tries them.", NULL,

@@ -55,6 +55,8 @@ static struct range range_of(weir_memory *memory, weir_read *what)
         return range;
     }
     what->horizon = memory->log.count;
+    if (what->through > 0)
+        what->horizon = least(what->through, memory->log.count);
     range.low = what->backwards ? 1 : most(what->after, 0) + 1;
     range.high = what->horizon;
     if (what->backwards && what->after)

@@ -153,6 +153,10 @@ static bool flush(weir_store *store, const char *wal, weir_error *error)
 static bool find_horizon(weir_store *store, weir_read *what, weir_error *error)
 {
     char wal[24];
+    if (what->through > 0) {
+        what->horizon = what->through;
+        return true;
+    }
     weir_result *result = weir_connection_query(store->connection, "horizon", NULL, 0, error);
     if (!result)
         return false;

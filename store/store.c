@@ -109,6 +109,8 @@ static bool check_read(const weir_read *what, weir_error *error)
                          "one aggregate is read by version, not by position");
     if (!what->aggregate_id && (what->from || what->to))
         return weir_fail(error, WEIR_FATE_CONFIG, "versions are for reading one aggregate");
+    if (what->through && (what->aggregate_id || what->backwards))
+        return weir_fail(error, WEIR_FATE_CONFIG, "a last position is for reading forwards by it");
     return true;
 }
 

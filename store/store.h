@@ -43,6 +43,9 @@ typedef struct weir_read {
     int64_t after;    /* all else: beyond this position; backwards below it, 0: from the end */
     int64_t as_of_us; /* only what was recorded until then, microseconds since 1970; 0: all */
     int64_t limit;    /* most events; 0: no limit */
+    int64_t through;  /* not for a stream, forwards: to this position and no further; the caller
+                       * knows that it is settled, by a horizon or a checkpoint of before, so that
+                       * no fence is asked for; 0: up to the horizon */
     bool backwards;   /* falling */
     int64_t horizon;  /* out, not for a stream: up to where was read, see weir_store_read */
 } weir_read;

@@ -40,6 +40,8 @@ def reader(shop):
     """Somebody who follows a page: weir in the PATH, the services in the environment."""
     files = sorted(str(f) for f in (ROOT / "examples/projections").glob("*.sql"))
     shop.configure(projections={"files": files}, kafka={"partitions": 2})
+    for file in files:
+        shop.write(f"examples/projections/{Path(file).name}", Path(file).read_text())
     shop.weir("migrate")
     shop.weir("import", ROOT / "examples/shop.jsonl")
     shop.write("weir.pc", f"Name: weir\nDescription: the source tree\nVersion: 0\nCflags: -I{ROOT}\n")

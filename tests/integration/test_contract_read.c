@@ -88,6 +88,11 @@ static void all_events_by_position(void **state)
     assert_reads(c, "", .after = all.positions[0], .backwards = true);
     assert_reads(c, O "2@2", .after = all.positions[11] + 100, .backwards = true, .limit = 1);
     assert_reads(c, SHOP, .limit = -1);
+    assert_reads(c, U "0@1 " O "1@1", .through = all.positions[1]);
+    assert_reads(c, O "1@1", .through = all.positions[1], .after = all.positions[0]);
+    assert_reads(c, O "1@1", .through = all.positions[2], .aggregate_type = "order");
+    assert_reads(c, "", .through = all.positions[1], .after = all.positions[1]);
+    assert_reads(c, SHOP, .through = all.positions[11]);
 }
 
 /* A selector, and which of the shop's events it finds. */

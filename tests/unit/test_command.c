@@ -59,6 +59,11 @@ static void test_options_stand_anywhere_and_the_last_counts(void **state)
     assert_true(RESOLVE(&arguments, &error, "read", "-ojsonl", "--", "user", "--limit"));
     assert_string_equal(weir_arguments_text(&arguments, "output"), "jsonl");
     assert_string_equal(weir_arguments_word(&arguments, 1), "--limit");
+    assert_true(
+        RESOLVE(&arguments, &error, "projection", "step", "--aggregate", "user", "-7", "p"));
+    assert_string_equal(weir_arguments_text(&arguments, "aggregate"), "user");
+    assert_string_equal(weir_arguments_second(&arguments, "aggregate"), "-7");
+    assert_string_equal(weir_arguments_word(&arguments, 0), "p");
     assert_true(RESOLVE(&arguments, &error, "import", "-"));
     assert_string_equal(weir_arguments_word(&arguments, 0), "-");
     weir_arguments_free(&arguments);
@@ -82,6 +87,7 @@ static void test_what_is_unknown_is_refused_with_a_suggestion(void **state)
         {{"weir", "read", "--limti", "3"}, "did you mean '--limit'"},
         {{"weir", "read", "-x"}, "unknown option '-x'"},
         {{"weir", "read", "--limit"}, "needs a value"},
+        {{"weir", "projection", "step", "p", "--aggregate", "user"}, "--aggregate TYPE ID"},
         {{"weir", "read", "--limit", "0"}, "whole number from 1"},
         {{"weir", "read", "--limit", "3x"}, "whole number from 1"},
         {{"weir", "read", "--limit=9223372036854775808"}, "whole number from 1"},
