@@ -197,7 +197,10 @@ static bool report_others(report *to, const weir_projection *projection, weir_er
         weir_table_number(to->table, weir_result_integer(rows, i, 4));
         weir_table_text(to->table, weir_result_value(rows, i, 5));
         weir_table_number(to->table, weir_result_integer(rows, i, 7));
-        for (int column = 0; column < 4; column++)
+        for (int column = 0; column < 4; column++) /* lag in seconds to parked */
+            weir_table_text(to->table, NULL);
+        weir_table_number(to->table, weir_result_integer(rows, i, 6));
+        for (int column = 0; column < 5; column++)
             weir_table_text(to->table, NULL);
     }
     weir_result_free(rows);

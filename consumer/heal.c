@@ -88,7 +88,10 @@ static bool read_chunks(healer *h, const char *aggregate_type, weir_error *error
 {
     for (h->seen = h->partition->gate.position; h->seen < h->upto && !h->full;) {
         int64_t before = h->seen;
-        weir_read what = {.aggregate_type = aggregate_type, .after = before, .limit = CHUNK};
+        weir_read what = {.aggregate_type = aggregate_type,
+                          .after = before,
+                          .through = h->upto, /* settled: the relay has published beyond it */
+                          .limit = CHUNK};
         if (!weir_store_read(h->s->store, &what, heal_one, h, error))
             return false;
         if (h->seen == before)

@@ -90,7 +90,6 @@ def test_rollback_takes_readers_back_and_the_older_generation_goes_on(counted):
     assert accounts(counted) == {"a": 2, "b": 2}  # from its own checkpoint
 
 
-@pytest.mark.xfail(strict=True, reason="the runtime asks which generation serves only when it connects")
 def test_a_member_with_the_other_file_stops_after_a_switch(counted):
     switch(counted)
     counted.projection("counts", NEWER)
