@@ -75,7 +75,7 @@ static void work(weir_lane *lane)
     lane->busy = false;
     if (!ok)
         note_failure(lane, &error);
-    else if (!round)
+    else if (!round && !drop)
         lane->nudged = lane->nudged || lane->nudge_again;
     if (round)
         round->pending--;

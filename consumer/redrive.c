@@ -39,24 +39,46 @@ static weir_connection *connection_of(const parcel *p)
     return weir_store_connection(p->lane->store);
 }
 
-/* Holds the lane's row for the transaction, provided that it is as this lane knows it. */
-static void add_hold(const parcel *p, weir_call calls[2])
+#define HOLD_PARAMS 8
+
+/* The parameters that hold the lane's row, provided that it is as this lane knows it. */
+typedef struct hold {
+    char partition[24], lanes[24], lane[24], offset[24], epoch[24];
+    weir_param params[HOLD_PARAMS];
+} hold;
+
+static weir_row *row_of(const parcel *p)
 {
-    weir_row *row = &p->partition->rows[p->row];
-    row->to_offset = row->next_offset;
-    row->to_position = row->position;
-    row->to_events = 0;
-    weir_moves_begin(&p->lane->moves);
-    weir_moves_add(&p->lane->moves, p->partition, p->row);
-    weir_moves_end(&p->lane->moves, weir_subscription_owner(p->lane->subscription));
+    return &p->partition->rows[p->row];
+}
+
+/* The row is held for the transaction, and its epoch rises: another that believes to own the lane
+ * must not know as little of what happens to the letters as before. */
+static void add_hold(const parcel *p, hold *h, weir_call calls[2])
+{
+    h->params[0] = p->params[0];
+    h->params[1] = p->params[1];
+    h->params[2] = WEIR_PARAM_TEXT(p->partition->topic);
+    h->params[3] = weir_param_integer(p->partition->number, h->partition);
+    h->params[4] = weir_param_integer(p->partition->lanes, h->lanes);
+    h->params[5] = weir_param_integer(p->row, h->lane);
+    h->params[6] = weir_param_integer(row_of(p)->next_offset, h->offset);
+    h->params[7] = weir_param_integer(row_of(p)->epoch, h->epoch);
     calls[0] = (weir_call){"begin", NULL, 0};
-    calls[1] = (weir_call){"checkpoint_move", p->lane->moves.params, WEIR_MOVE_PARAMS};
+    calls[1] = (weir_call){"checkpoint_hold", h->params, HOLD_PARAMS};
+}
+
+/* To be called after the commit of a transaction that held the row. */
+static void note_held(const parcel *p)
+{
+    row_of(p)->epoch++;
 }
 
 static bool begin(const parcel *p, weir_error *error)
 {
     weir_call calls[2];
-    add_hold(p, calls);
+    hold h;
+    add_hold(p, &h, calls);
     if (weir_connection_pipeline(connection_of(p), calls, 2, NULL, error))
         return true;
     error->fate = WEIR_FATE_RETRY;
@@ -68,11 +90,14 @@ static bool record(const parcel *p, const char *statement, const weir_param *par
                    weir_error *error)
 {
     weir_call calls[4];
-    add_hold(p, calls);
+    hold h;
+    add_hold(p, &h, calls);
     calls[2] = (weir_call){statement, params, count};
     calls[3] = (weir_call){"commit", NULL, 0};
-    if (weir_connection_pipeline(connection_of(p), calls, 4, NULL, error))
+    if (weir_connection_pipeline(connection_of(p), calls, 4, NULL, error)) {
+        note_held(p);
         return true;
+    }
     error->fate = WEIR_FATE_RETRY;
     return false;
 }
@@ -174,8 +199,10 @@ static bool apply_event(const parcel *p, const letter *l, const weir_event *even
     if (!weir_calls_add(&calls, (weir_call){"letter_applied", &id, 1}, SIZE_MAX, NULL, error) ||
         !weir_calls_add(&calls, (weir_call){"commit", NULL, 0}, SIZE_MAX, NULL, error))
         return false;
-    if (weir_connection_pipeline(connection_of(p), calls.calls, (int)calls.count, &failed, error))
+    if (weir_connection_pipeline(connection_of(p), calls.calls, (int)calls.count, &failed, error)) {
+        note_held(p);
         return true;
+    }
     if ((size_t)failed == own || !weir_store_alive(p->lane->store))
         error->fate = WEIR_FATE_RETRY;
     else if ((size_t)failed < own && calls.label[failed])

@@ -51,6 +51,7 @@ MATRIX = """
 | copy_to_partitions() | X     |          |        |       |           | X     |
 | fence_key()         | X     |          |        |       |           |       |
 | fix_facts()         | X     |          |        |       |           |       |
+| hold_checkpoint()   | X     |          |        |       | X         | X     |
 | hold_events()       | X     |          |        |       |           | X     |
 | horizon()           | X     |          | X      | X     | X         | X     |
 | key_hash()          | X     |          | X      |       |           | X     |

@@ -89,7 +89,8 @@ def test_a_strangers_record_is_stepped_over_another_stores_halts(strict):
 
 
 @pytest.mark.parametrize("apply", ["each", "aggregate"])
-def test_poison_stops_the_subscription_and_is_never_passed(strict, apply):
+def test_poison_can_stop_the_subscription_and_is_never_passed(strict, apply):
+    strict.configure(subscriptions={"strict": {"on_poison": "halt"}})
     strict.projection("strict", STRICT.replace("-- from: account", f"-- from: account\n-- apply: {apply}"))
     for n in range(20):
         moved(strict, "a", 1)

@@ -28,7 +28,8 @@ GRANT DELETE ON weir.subscriptions, weir.checkpoints, weir.parked, weir.dead_let
 GRANT SELECT, INSERT, UPDATE ON weir.parked, weir.dead_letters TO weir_projector;
 GRANT SELECT, INSERT ON weir.dead_letter_log TO weir_projector;
 GRANT EXECUTE ON FUNCTION weir.move_checkpoints(text, integer, text[], integer[], integer[], integer[], bigint[], bigint[],
-    bigint[], bigint[], bigint[]), weir.open_checkpoints(text, integer, text[], integer[], integer, boolean) TO weir_projector;
+    bigint[], bigint[], bigint[]), weir.open_checkpoints(text, integer, text[], integer[], integer, boolean),
+    weir.hold_checkpoint(text, integer, text, integer, integer, integer, bigint, bigint) TO weir_projector;
 GRANT SELECT ON weir.events, weir.event_position TO weir_projector;
 GRANT EXECUTE ON FUNCTION weir.horizon(), weir.store_number() TO weir_projector;
 

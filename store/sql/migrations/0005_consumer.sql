@@ -67,6 +67,24 @@ BEGIN
     END IF;
 END $$;
 
+-- weir.hold_checkpoint: the compare-and-swap of who tries letters again: nothing moves, but the epoch rises, so that of
+-- two that believe to own the lane one finds out before it does the same.
+CREATE FUNCTION weir.hold_checkpoint(
+    subscription text, generation integer, topic text, partition integer, lanes integer, lane integer,
+    from_offset bigint, epoch bigint)
+RETURNS void LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+#variable_conflict use_column
+BEGIN
+    UPDATE weir.checkpoints c SET epoch = c.epoch + 1
+        WHERE c.subscription = hold_checkpoint.subscription AND c.generation = hold_checkpoint.generation
+          AND c.topic = hold_checkpoint.topic AND c.partition = hold_checkpoint.partition
+          AND c.lanes = hold_checkpoint.lanes AND c.lane = hold_checkpoint.lane
+          AND c.next_offset = hold_checkpoint.from_offset AND c.epoch = hold_checkpoint.epoch;
+    IF NOT FOUND THEN
+        RAISE EXCEPTION 'the checkpoint of % was moved by somebody else', hold_checkpoint.subscription USING ERRCODE = 'WV010';
+    END IF;
+END $$;
+
 -- weir.open_checkpoints: makes the rows that are missing, with that number of lanes, and gives it to the
 -- partitions that have another one and whose rows agree, for then every lane stands at the same event. The
 -- others stay as they are. Who still has the old rows in mind finds them gone. only_recorded: no row for a topic
