@@ -3,6 +3,8 @@
 import pytest
 from harness import independent_murmur2, wait_until
 
+pytestmark = pytest.mark.commands
+
 COUNTS = """\
 -- projection: counts
 -- from: thing

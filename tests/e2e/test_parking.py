@@ -129,6 +129,7 @@ def test_retries_and_discards_against_the_live_stream(journal):
         assert version > last.get(id, 0)
         last[id] = version
     assert discarded, "the test discards some"
+    journal.weir("verify", "projection", "journal", "--exclude", "nr")
 
 
 def test_a_pause_holds_everything_and_ends(journal):

@@ -2,6 +2,8 @@
 
 import pytest
 
+pytestmark = pytest.mark.commands
+
 CART = """\
 -- projection: cart
 -- from: cart, coupon

@@ -8,6 +8,8 @@ from harness import ROOT, wait_until
 from test_kills import fold
 from test_real_logs import CASES, projected
 
+pytestmark = pytest.mark.commands
+
 ACCOUNTS = """\
 -- projection: accounts
 -- from: account

@@ -10,6 +10,8 @@ import psycopg
 import pytest
 from harness import patience, wait_until
 
+pytestmark = pytest.mark.commands
+
 EVENTS = int(os.environ.get("WEIR_REBUILD_EVENTS", "200000"))
 ACCOUNTS = 2000
 

@@ -13,6 +13,8 @@ from harness import ROOT, independent_murmur2, wait_until
 from test_real_logs import CASES
 from workload import Writers
 
+pytestmark = pytest.mark.commands
+
 SHELF = """\
 -- projection: shelf
 -- from: book

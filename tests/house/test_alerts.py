@@ -7,9 +7,6 @@ from house import ROOT, tracked
 
 RULES = ROOT / "packaging/prometheus/weir.rules.yml"
 SEVERITIES = {"page", "ticket", "info"}
-# Of the runtime that parks, pauses and heals.
-ANNOUNCED = {"weir_subscription_parked", "weir_subscription_dead_letters_total", "weir_subscription_paused",
-             "weir_subscription_healed_total"}
 
 
 def alerts():
@@ -24,7 +21,7 @@ def said_by(pattern, *folders):
 
 
 def metrics():
-    return said_by(r'\{\s*"(weir_[a-z_]+)"', "producer", "consumer", "app") | ANNOUNCED
+    return said_by(r'\{\s*"(weir_[a-z_]+)"', "producer", "consumer", "app")
 
 
 def commands():
