@@ -192,6 +192,23 @@ def test_kafka_dies_while_letters_are_published(planted):
     assert member.log.count(WAIT) == 1 and member.stop() == 0
 
 
+def test_a_broker_that_hangs_does_not_cost_the_session(planted):
+    """It hangs for longer than PostgreSQL lets a session idle in a transaction."""
+    member = planted.start("run")
+    expected = plant(planted, ["k"])
+    wait_until(lambda: all_published(planted), 30, "the first one is published")
+    with planted.services.kafka_paused():
+        expected += plant(planted, [f"k{n % 7}" for n in range(150)])
+        member.wait_for_log(WAIT, 14)
+        assert planted.value("SELECT count(*) FROM weir.dead_letters WHERE published_at IS NULL") == 150
+    wait_until(lambda: all_published(planted), 90, "all are published")
+    messages = letters(planted)
+    assert set(ids(messages)) == set(expected)
+    assert_in_order(messages)
+    line = next(line for line in member.log.splitlines() if WAIT in line)
+    assert ".strict.dlt" in line and "idle-in-transaction" not in member.log and member.stop() == 0
+
+
 def test_what_the_topic_does_not_take_is_left_out(planted):
     """Of a broker's 1 MiB; and it keeps its place."""
     first, = plant(planted, ["k"])
