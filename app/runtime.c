@@ -100,9 +100,21 @@ static void *run_member(void *context)
     return NULL;
 }
 
+static bool start_letters(weir_runtime *runtime, weir_error *error)
+{
+    runtime->names = weir_calloc(runtime->count + 1, sizeof *runtime->names);
+    for (size_t i = 0; i < runtime->count; i++)
+        runtime->names[i] = weir_subscription_name(runtime->members[i].subscription);
+    runtime->letters = weir_letter_topics_start(runtime->config, runtime->names, runtime->count,
+                                                runtime->stop, error);
+    return runtime->letters != NULL;
+}
+
 bool weir_runtime_start(weir_runtime *runtime, bool once, weir_error *error)
 {
     runtime->once = once;
+    if (!start_letters(runtime, error))
+        return false;
     for (size_t i = 0; i < runtime->count; i++) {
         int code =
             pthread_create(&runtime->members[i].thread, NULL, run_member, &runtime->members[i]);
@@ -124,6 +136,8 @@ void weir_runtime_join(weir_runtime *runtime, size_t *failed)
         member->started = false;
         *failed += member->failed;
     }
+    weir_letter_topics_end(runtime->letters);
+    runtime->letters = NULL;
 }
 
 void weir_runtime_free(weir_runtime *runtime)
@@ -131,6 +145,7 @@ void weir_runtime_free(weir_runtime *runtime)
     for (size_t i = 0; i < runtime->count; i++)
         weir_subscription_free(runtime->members[i].subscription);
     free(runtime->members);
+    free(runtime->names);
     weir_projections_free(&runtime->projections);
     weir_upcasters_free(runtime->upcasters);
     *runtime = (weir_runtime){0};

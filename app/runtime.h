@@ -6,6 +6,7 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
+#include "consumer/letter_topic.h"
 #include "projections/projections.h"
 #include "store/upcast.h"
 
@@ -25,6 +26,8 @@ typedef struct weir_runtime {
     weir_upcasters *upcasters;
     weir_member *members;
     size_t count;
+    const char **names; /* of the members that run */
+    weir_letter_topics *letters;
     bool once;
 } weir_runtime;
 
@@ -40,7 +43,8 @@ WEIR_MUST_USE bool weir_runtime_check(weir_runtime *runtime, weir_error *error);
 
 WEIR_MUST_USE bool weir_runtime_start(weir_runtime *runtime, bool once, weir_error *error);
 
-/* weir_runtime_join waits for all of them; *failed is how many stopped themselves. */
+/* weir_runtime_join waits for all of them, and until the dead letters that they left are published;
+ * *failed is how many stopped themselves. */
 void weir_runtime_join(weir_runtime *runtime, size_t *failed);
 void weir_runtime_free(weir_runtime *runtime);
 

@@ -32,7 +32,8 @@
     X(consumer_before_apply)   /* batch collected, no transaction yet */                           \
     X(consumer_before_commit)  /* effects and checkpoint sent, COMMIT not */                       \
     X(consumer_after_commit)   /* committed, Kafka offset not */                                   \
-    X(consumer_after_offsets)  /* Kafka offset committed */
+    X(consumer_after_offsets)  /* Kafka offset committed */                                        \
+    X(letters_before_commit)   /* letters in their topic, not marked as published */
 
 #define WEIR_FAILPOINT_ENUM(name) WEIR_FP_##name,
 typedef enum weir_failpoint {

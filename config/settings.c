@@ -127,6 +127,9 @@ const weir_setting weir_settings[] = {
             "when the group takes partitions, a transaction that lasts longer is cancelled"),
     INTEGER("subscriptions.*.parked_most", "10000", 1, 1000000, "",
             "the subscription stops when so many aggregates are parked: then it is not the events"),
+    CHOICE("subscriptions.*.dead_letter_topic", "auto", "auto|true|false",
+           "whether dead letters are published to the topic {prefix}.SUBSCRIPTION.dlt; auto: with "
+           "source kafka"),
     CHOICE("subscriptions.*.on_hole", "heal", "heal|halt",
            "what a topic lacks: heal: is read from the store; halt: the subscription stops"),
     INTEGER("doctor.sample_events", "1000", 1, 1000000, "events",

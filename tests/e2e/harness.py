@@ -26,6 +26,7 @@ folder with a weir.yaml that names both. What a test may say:
     shop.consume()                           every message of every topic of the shop, beginning to
                                              end, raw: see Message in harness_kafka.py; uncommitted
                                              ones too, but for isolation__level="read_committed"
+    shop.consume(letters=True)               those of the dead letter topics, which it leaves out otherwise
     shop.topics()                            {name: partition count}
     shop.services.kill_kafka(broker=None) .stop_kafka(…) .start_kafka(…) .kafka_paused() .kill_postgres() .start_postgres()
     shop.admin                               "127.0.0.1:port", where `weir serve` listens

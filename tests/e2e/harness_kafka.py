@@ -78,23 +78,27 @@ def partition_of(key, partitions):
     return (independent_murmur2(key) & 0x7FFFFFFF) % partitions
 
 
-def topics(brokers, prefix):
-    """{name: partition count} of the topics under a prefix."""
+def topics(brokers, prefix, letters=False):
+    """{name: partition count} of the topics under a prefix: those of events, or those of dead letters."""
+    return {n: count for n, count in all_topics(brokers, prefix).items() if n.endswith(".dlt") == letters}
+
+
+def all_topics(brokers, prefix):
     admin = AdminClient({"bootstrap.servers": brokers})
     listed = admin.list_topics(timeout=30).topics
     return {n: len(t.partitions) for n, t in listed.items() if n.startswith(prefix + ".")}
 
 
 def delete_topics(brokers, prefix):
-    names = list(topics(brokers, prefix))
+    names = list(all_topics(brokers, prefix))
     if names:
         admin = AdminClient({"bootstrap.servers": brokers})  # its futures die with it
         for future in admin.delete_topics(names).values():
             future.result(30)
 
 
-def consume(brokers, prefix, seconds=120, **properties):
-    """Every record of every topic under the prefix, by topic, partition and offset.
+def consume(brokers, prefix, seconds=120, letters=False, **properties):
+    """Every record of every topic under the prefix (letters: of dead letters), by topic, partition and offset.
 
     Up to the ends as they are met. Reads uncommitted records too unless told otherwise
     (isolation__level="read_committed": double underscores stand for dots)."""
@@ -111,7 +115,7 @@ def consume(brokers, prefix, seconds=120, **properties):
     try:
         partitions = [
             TopicPartition(name, number, OFFSET_BEGINNING)
-            for name, count in topics(brokers, prefix).items()
+            for name, count in topics(brokers, prefix, letters).items()
             for number in range(count)
         ]
         consumer.assign(partitions)
