@@ -172,6 +172,13 @@ static bool is_letter(const slice *part, size_t i)
     return part->condemned || is_parked(part, i);
 }
 
+/* Whether a letter leaves its aggregate alone: by policy, or since nothing is lost with a message
+ * that does not even say its position: the next one shows the hole, and the store fills it. */
+static bool is_skipped(const weir_subscription *s, const weir_event *event)
+{
+    return s->on_poison == WEIR_POISON_SKIP || (event->position == 0 && s->heals);
+}
+
 static bool add_letter(const slice *part, size_t i, weir_calls *calls, weir_error *error)
 {
     size_t count;
@@ -188,7 +195,7 @@ static bool add_letter(const slice *part, size_t i, weir_calls *calls, weir_erro
         .cause = origin->error ? WEIR_LETTER_UNREADABLE
                  : behind      ? WEIR_LETTER_BEHIND
                                : WEIR_LETTER_REFUSED,
-        .skipped = !behind && s->on_poison == WEIR_POISON_SKIP,
+        .skipped = !behind && is_skipped(s, &part->share->events[i]),
         .error = origin->error ? origin->error : part->condemned,
         .attempts = part->attempts,
         .redrive_s = s->redrives.count > 0 ? s->redrives.seconds[0] : 0,
@@ -318,14 +325,15 @@ static void note_letters(const slice *part)
     const weir_event *event = &part->share->events[part->from];
     if (!part->condemned || is_parked(part, part->from))
         return;
-    WEIR_WARN(
-        "subscription", s->name,
-        s->on_poison == WEIR_POISON_SKIP ? "skipped an event: it is a dead letter"
-                                         : "parked an aggregate: its events wait as dead letters",
-        WEIR_TEXT("aggregate_type", event->aggregate_type),
-        WEIR_TEXT("aggregate_id", event->aggregate_id), WEIR_NUMBER("position", event->position),
-        WEIR_TEXT("cause", part->condemned->message));
-    if (s->on_poison == WEIR_POISON_PARK)
+    bool skipped = is_skipped(s, event);
+    WEIR_WARN("subscription", s->name,
+              skipped ? "skipped an event: it is a dead letter"
+                      : "parked an aggregate: its events wait as dead letters",
+              WEIR_TEXT("aggregate_type", event->aggregate_type),
+              WEIR_TEXT("aggregate_id", event->aggregate_id),
+              WEIR_NUMBER("position", event->position),
+              WEIR_TEXT("cause", part->condemned->message));
+    if (!skipped)
         weir_parked_add(&part->lane->parked, event->aggregate_type, event->aggregate_id);
 }
 

@@ -141,7 +141,7 @@ static void put_rows(weir_partition *p, const weir_checkpoint *rows, size_t coun
         p->rows[i] = (weir_row){.next_offset = rows[i].next_offset,
                                 .position = rows[i].position,
                                 .epoch = rows[i].epoch};
-        p->floors[i] = rows[i].position;
+        p->floors[i] = (weir_floor){rows[i].next_offset, rows[i].position};
         offset = rows[i].next_offset < offset ? rows[i].next_offset : offset;
         position = rows[i].position < position ? rows[i].position : position;
     }

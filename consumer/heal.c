@@ -58,7 +58,7 @@ bool weir_round_take(weir_subscription *s, weir_round *round, uint32_t index,
     round->bytes += stored->data_length + stored->metadata_length;
     p->gate.position = stored->position;
     p->gate.fresh = false;
-    if (stored->position <= p->floors[origin.lane])
+    if (stored->position <= p->floors[origin.lane].position)
         return true;
     if (!weir_upcasters_apply(s->upcasters, &event, &round->scratch, &unreadable)) {
         event = *stored;

@@ -176,7 +176,8 @@ static bool take(weir_subscription *s, weir_round *round, const weir_message *me
     if (event.data_length > message->payload.length) /* an old event may have grown */
         round->bytes += event.data_length - message->payload.length;
     origin.lane = weir_partition_lane(p, event.aggregate_id);
-    if (!chain || event.position > p->floors[origin.lane])
+    const weir_floor *floor = &p->floors[origin.lane];
+    if (chain ? event.position > floor->position : message->offset >= floor->offset)
         *weir_round_put(s, round, &origin) = event;
     skip(round, message);
     if (chain)

@@ -20,13 +20,18 @@ typedef struct weir_row {
     int64_t to_offset, to_position, to_events; /* where the transaction in hand takes it */
 } weir_row;
 
+/* What a lane had when reading began: at or below the position, and before the offset. */
+typedef struct weir_floor {
+    int64_t offset, position;
+} weir_floor;
+
 typedef struct weir_partition {
     char *topic;
     int32_t number;
     int32_t of; /* recorded number of partitions of the topic */
     int32_t lanes;
-    weir_row *rows;  /* by lane */
-    int64_t *floors; /* by lane: what is at or below was applied when reading began */
+    weir_row *rows;     /* by lane */
+    weir_floor *floors; /* by lane */
     weir_gate gate;
     int64_t start;                 /* where reading begins */
     int64_t seen_offset;           /* the next offset after the last message taken or skipped */

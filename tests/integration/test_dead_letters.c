@@ -366,6 +366,31 @@ static void test_lanes_keep_each_aggregates_order(void **state)
            "6|3|3000");
 }
 
+/* It has no position: its offset says that a lane has it. */
+static void test_a_message_without_a_position_is_one_letter(void **state)
+{
+    fixture_topic *topic = *state;
+    fixture_configure(topic, "subscriptions.scribe.lanes=2", NULL);
+    make_topic(topic, 1);
+    append_many(topic, 14);
+    produce_many(topic, 3);
+    fixture_produce(topic, 0, (fixture_message){.position = 4, .broken = "ce_position"});
+    produce_many(topic, 10);
+    run_well(topic);
+    char *lane = fixture_value(weir_store_connection(topic->store->store),
+                               "SELECT weir.key_hash(aggregate_id) % 2 FROM weir.dead_letters"
+                               " WHERE position IS NULL");
+    char *sql = weir_format(
+        "UPDATE weir.checkpoints SET next_offset = 2, position = 2 WHERE lane <> %s", lane);
+    execute(topic, sql);
+    free(sql);
+    free(lane);
+    run_well(topic);
+    expect(topic, "SELECT count(*) || ' ' || min(status) FROM weir.dead_letters", "1 skipped");
+    expect(topic, "SELECT count(DISTINCT position) || ' ' || max(position) FROM public.seen",
+           "14 14");
+}
+
 /* A killed process leaves lanes that stand at different events. */
 static void test_lanes_that_differ_level_first(void **state)
 {
@@ -457,6 +482,7 @@ int main(void)
         WITH_TOPIC(test_a_large_hole_is_healed_in_rounds),
         WITH_TOPIC(test_retention_is_refilled),
         WITH_TOPIC(test_lanes_keep_each_aggregates_order),
+        WITH_TOPIC(test_a_message_without_a_position_is_one_letter),
         WITH_TOPIC(test_lanes_that_differ_level_first),
         WITH_TOPIC(test_the_store_itself_is_a_source),
         WITH_TOPIC(test_from_the_store_to_its_topics),
