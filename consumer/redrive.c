@@ -167,7 +167,11 @@ static bool apply_event(const parcel *p, const letter *l, const weir_event *even
     weir_param id = WEIR_PARAM_TEXT(l->id);
     weir_calls calls = {.arena = p->lane->arena};
     const weir_batch batch = {event, 1, p->lane->arena};
+    size_t done;
     int failed;
+    if (s->handler->deliver &&
+        !s->handler->deliver(p->lane->session, &batch, &s->lanes.abandon, &done, error))
+        return false;
     if (!s->handler->collect(p->lane->session, &batch, true, &calls, error))
         return false;
     size_t own = calls.count;
