@@ -108,7 +108,7 @@ const weir_setting weir_settings[] = {
     TEXT("handlers.*.from", NULL, "aggregate types that it reads, separated by commas"),
     TEXT("handlers.*.on", "*",
          "event types that it gets, separated by commas: order.paid, order.* or *"),
-    INTEGER("handlers.*.timeout_ms", "30000", 10, 86400000, "ms",
+    INTEGER("handlers.*.timeout_ms", "30000", 10, 3600000, "ms",
             "longest wait for it to be ready, and for its answer to one event; then it is killed"),
     INTEGER("subscriptions.*.batch_events", "1000", 1, 100000, "events",
             "most events applied in one transaction"),

@@ -379,6 +379,9 @@ static bool deliver(slice *part, weir_error *error)
     if (atomic_load(&lane->subscription->lanes.abandon))
         return weir_fail(error, WEIR_FATE_RETRY, "the partitions are given back");
     const weir_batch batch = {share->events + from, to - from, NULL};
+    /* It supervises itself: no other sign of life is due before. */
+    atomic_store(&lane->subscription->health.progress_us,
+                 weir_clock_monotonic_us() + (int64_t)handler->deliver_ms * 1000);
     bool ok =
         handler->deliver(lane->session, &batch, &lane->subscription->lanes.abandon, &done, error);
     part->to = from + done;

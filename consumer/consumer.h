@@ -64,6 +64,7 @@ typedef struct weir_handler {
      */
     bool (*deliver)(void *session, const weir_batch *batch, const atomic_bool *abandon,
                     size_t *done, weir_error *error);
+    int deliver_ms; /* longest that deliver takes for one event */
 } weir_handler;
 
 typedef struct weir_subscription weir_subscription;

@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define ENDING_MS 3000 /* of a child */
+
 /* The words of a text between commas and blanks; NULL-terminated. */
 static char **split(const char *text)
 {
@@ -75,8 +77,7 @@ static weir_external *make(const weir_config *config, const char *name)
     external->types = split(weir_config_handler_text(config, name, "from"));
     external->patterns = split(weir_config_handler_text(config, name, "on"));
     external->timeout_ms = (int)weir_config_handler_integer(config, name, "timeout_ms");
-    /* Half of the time is for the transaction. */
-    external->drain_ms = (int)weir_config_subscription_integer(config, name, "drain_ms") / 2;
+    external->drain_ms = (int)weir_config_subscription_integer(config, name, "drain_ms");
     external->handler = (weir_handler){.subscription = name,
                                        .aggregate_types = (const char *const *)external->types,
                                        .context = external,
@@ -84,7 +85,8 @@ static weir_external *make(const weir_config *config, const char *name)
                                        .open = weir_external_open,
                                        .collect = collect,
                                        .close = weir_external_close,
-                                       .deliver = weir_external_deliver};
+                                       .deliver = weir_external_deliver,
+                                       .deliver_ms = 2 * external->timeout_ms + ENDING_MS};
     return external;
 }
 

@@ -159,6 +159,52 @@ def test_a_child_that_hangs_is_killed(witness):
     assert len(pids) == 3 and all(map(gone, pids))
 
 
+def test_a_stop_does_not_wait_for_a_child_that_hangs(witness):
+    witness.configure(timeout_ms=60_000)
+    witness.shop.configure(subscriptions={"witness": {"drain_ms": 500}})
+    witness.order("a", None, "hang")
+    runtime = witness.start()
+    wait_until(lambda: ("a", 2) in witness.tried, 30, "it hangs")
+    assert runtime.stop(15) == 0
+    assert all(map(gone, {e["pid"] for e in witness.read("tried.jsonl")}))
+    assert witness.letters() == [] and witness.status()["events"] == 1
+
+
+def test_two_members_share_and_hand_over(witness):
+    witness.shop.configure(kafka={"partitions": 4})
+    for n in range(30):
+        witness.order(f"o{n}", *["slow"] * 4)
+    first = witness.start()
+    wait_until(lambda: len(witness.handled) >= 10, 30, "some are handled")
+    second = witness.shop.start("run")
+    wait_until(lambda: len({e["pid"] for e in witness.events}) == 2, 60, "both have a child")
+    assert first.stop() == 0
+    wait_until(lambda: witness.status()["events"] == 120, 60, "all are handled")
+    assert second.stop() == 0
+    assert sorted(set(witness.handled)) == sorted((f"o{n}", v) for n in range(30) for v in range(1, 5))
+    assert len(witness.handled) <= 120 + 2, "nothing but what was in flight at a handover is repeated"
+
+
+def test_a_letter_may_take_longer_than_a_transaction_may_rest(witness):
+    witness.order("a", "refuse")
+    witness.shop.configure(subscriptions={"witness": {"attempts": 1}})
+    witness.configure(timeout_ms=60_000)
+    witness.run()
+    witness.shop.write("witness.py", WITNESS.replace('do = None if', 'time.sleep(17); do = None if'))
+    witness.shop.write("repaired", "")
+    witness.shop.weir("dlq", "retry", "--aggregate", "order", "a", "--execute")
+    witness.run()
+    assert witness.letters() == [] and witness.handled == [("a", 1)]
+
+
+def test_reset_lets_events_come_again(witness):
+    witness.order("a", None, None)
+    witness.run()
+    witness.shop.weir("projection", "reset", "witness", "--to-earliest", "--keep-rows", "--execute")
+    witness.run()
+    assert witness.handled == [("a", 1), ("a", 2)] * 2
+
+
 def test_a_line_too_many_is_an_error_of_the_next_event(witness):
     witness.order("a", "say more", None)
     result = witness.run()
