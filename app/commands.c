@@ -418,21 +418,22 @@ static const weir_command work[] = {
      relay_status_options, WEIR_FORMATS(1u, 1u, 0u), 0, 0, WEIR_NEEDS_CONFIG | WEIR_AS_READER,
      weir_verb_relay_status},
 
-    {"run", "[NAME]...", "apply events to projections",
-     "Runs the projections of the configuration, or those named, until SIGTERM or SIGINT. All\n"
-     "statements are checked before anything starts. A projection that cannot go on stops itself\n"
-     "and says why; the others go on. A store or broker that is away is waited for, for ever, "
-     "with\n"
-     "--once too: then use `timeout`.",
+    {"run", "[NAME]...", "apply events to projections, give them to handlers",
+     "Runs the projections and handlers of the configuration, or those named, until SIGTERM or\n"
+     "SIGINT. All statements are checked before anything starts. One that cannot go on stops\n"
+     "itself and says why; the others go on. A store or broker that is away is waited for, for\n"
+     "ever, with --once too: then use `timeout`. With --once a handler whose command fails to\n"
+     "start five times in a row stops.",
      "  weir run\n"
      "  weir run user_list --once\n",
      "1 failed (all stopped themselves; with --once: any), 2 usage, configuration or a refused\n"
-     "projection, 3 no projection of that name",
+     "projection, 3 no projection or handler of that name",
      run_options, 0, 0, -1, WEIR_NEEDS_CONFIG | WEIR_NEEDS_LOG | WEIR_AS_PROJECTOR, weir_verb_run},
 
     {"serve", "", "relay, run and admin listener in one process",
-     "Runs the relay, every projection and the admin listener (admin.listen): /metrics, /healthz,\n"
-     "/readyz and /version. Ends on SIGTERM or SIGINT, or when the relay fails for good.",
+     "Runs the relay, every projection and handler, and the admin listener (admin.listen):\n"
+     "/metrics, /healthz, /readyz and /version. Ends on SIGTERM or SIGINT, or when the relay fails "
+     "for good.",
      "  weir serve\n"
      "  weir serve --set admin.listen=127.0.0.1:0\n",
      NULL, NULL, 0, 0, 0, WEIR_NEEDS_CONFIG | WEIR_NEEDS_LOG | WEIR_AS_RELAY | WEIR_AS_PROJECTOR,
@@ -445,7 +446,7 @@ static const weir_command work[] = {
      "Lists the projections of projections.files. Nothing is connected.",
      "  weir projection list\n", NULL, NULL, WEIR_FORMATS_ALL, 0, 0, WEIR_NEEDS_CONFIG,
      weir_verb_projection_list},
-    {"projection status", "[NAME]...", "show how far projections are",
+    {"projection status", "[NAME]...", "show how far projections and handlers are",
      "Shows generation, state, events applied and lag, in events (not read yet and not relayed\n"
      "yet) and in seconds (age of the oldest event not applied). PARKED aggregates have LETTERS\n"
      "that wait (weir dlq list). State:\n"

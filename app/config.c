@@ -4,6 +4,7 @@
 #include "app/verbs.h"
 #include "config/kafka.h"
 #include "producer/producer.h"
+#include "projections/external.h"
 #include "projections/projections.h"
 #include "store/snapshot_policy.h"
 
@@ -36,16 +37,19 @@ bool weir_verb_config_reference(weir_session *session, weir_error *error)
 bool weir_verb_config_check(weir_session *session, weir_error *error)
 {
     weir_projections projections = {0};
+    weir_externals externals = {0};
     weir_snapshot_policy policy = {0};
     weir_upcasters *upcasters = weir_schema_open(session->config, error);
     bool ok = upcasters && weir_kafka_check(session->config, error) &&
               weir_relays_check(session->config, error) &&
               weir_snapshot_policy_configure(session->config, &policy, error) &&
-              weir_projections_load(session->config, &projections, error);
+              weir_projections_load(session->config, &projections, error) &&
+              weir_externals_load(session->config, &projections, &externals, error);
     weir_upcasters_free(upcasters);
+    weir_externals_free(&externals);
+    weir_projections_free(&projections);
     if (!ok)
         return false;
-    weir_projections_free(&projections);
     const char *file = weir_config_file(session->config);
     weir_output_format(&session->output, "ok: %s\n",
                        file ? file : "no file, only defaults and the environment");

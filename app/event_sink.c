@@ -6,7 +6,7 @@
 
 #include <string.h>
 
-#include "app/cloudevent.h"
+#include "store/cloudevent.h"
 #include "store/codec.h"
 
 #define SHOWN_DATA 100                         /* bytes of data in a table */

@@ -2,8 +2,8 @@
 #ifndef WEIR_APP_IMPORT_INT_H
 #define WEIR_APP_IMPORT_INT_H
 
-#include "app/cloudevent.h"
 #include "app/session.h"
+#include "store/cloudevent.h"
 
 #define WEIR_IMPORT_BATCH 500
 

@@ -52,9 +52,10 @@ bool weir_verb_projection_list(weir_session *session, weir_error *error)
     return true;
 }
 
-/* One projection's status. */
+/* One subscription's status. */
 typedef struct status {
     const char *name;
+    bool handler;           /* in another language, not a projection */
     const weir_result *row; /* of cli_projection_status; no row: never started */
     bool started, stopped, paused;
     bool measured;
@@ -109,6 +110,11 @@ static void write_reason(weir_table *table, const status *at)
     free(json);
 }
 
+static const char *kind_of(bool handler)
+{
+    return handler ? "handler" : "projection";
+}
+
 static void write_status(weir_table *table, const status *at)
 {
     weir_table_text(table, at->name);
@@ -134,6 +140,7 @@ static void write_status(weir_table *table, const status *at)
     weir_table_text(table, at->paused ? weir_result_value(at->row, 0, 6) : NULL);
     weir_table_text(table, at->paused ? weir_result_value(at->row, 0, 7) : NULL);
     weir_table_text(table, at->stopped ? weir_result_value(at->row, 0, 2) : NULL);
+    weir_table_text(table, kind_of(at->handler));
 }
 
 /* exceeds says on stderr why a projection is beyond the bound. */
@@ -149,7 +156,7 @@ static bool exceeds(const status *at, const weir_max_lag *most)
     return true;
 }
 
-/* Over all projections that were asked for. */
+/* Over all subscriptions that were asked for. */
 typedef struct report {
     weir_session *session;
     weir_store *store;
@@ -159,9 +166,9 @@ typedef struct report {
     weir_error kafka; /* the last failure to measure */
 } report;
 
-static bool report_one(report *to, const weir_projection *projection, weir_error *error)
+static bool report_one(report *to, const weir_member *member, weir_error *error)
 {
-    status at = {.name = weir_projection_name(projection)};
+    status at = {.name = weir_member_name(member), .handler = !member->projection};
     weir_result *row =
         weir_connection_query(weir_store_connection(to->store), "cli_projection_status",
                               (const weir_param[]){WEIR_PARAM_TEXT(at.name)}, 1, error);
@@ -176,7 +183,7 @@ static bool report_one(report *to, const weir_projection *projection, weir_error
     if (at.started)
         at.measured = weir_lag_measure(to->session->config, to->store, at.name,
                                        (int)weir_result_integer(row, 0, 0),
-                                       weir_projection_types(projection), &at.lag, &to->kafka);
+                                       weir_member_types(member), &at.lag, &to->kafka);
     write_status(to->table, &at);
     to->beyond += exceeds(&at, &to->most);
     weir_result_free(row);
@@ -184,9 +191,9 @@ static bool report_one(report *to, const weir_projection *projection, weir_error
 }
 
 /* The generations that do not serve, the latest first. */
-static bool report_others(report *to, const weir_projection *projection, weir_error *error)
+static bool report_others(report *to, const weir_member *member, weir_error *error)
 {
-    const char *name = weir_projection_name(projection);
+    const char *name = weir_member_name(member);
     weir_result *rows = weir_generations_list(weir_store_connection(to->store), name, error);
     for (int i = 0; rows && i < weir_result_rows(rows); i++) {
         if (weir_result_bool(rows, i, 1))
@@ -202,6 +209,7 @@ static bool report_others(report *to, const weir_projection *projection, weir_er
         weir_table_number(to->table, weir_result_integer(rows, i, 6));
         for (int column = 0; column < 5; column++)
             weir_table_text(to->table, NULL);
+        weir_table_text(to->table, kind_of(!member->projection));
     }
     weir_result_free(rows);
     return rows != NULL;
@@ -223,6 +231,7 @@ static const weir_column columns[] = {{"projection", "PROJECTION", false},
                                       {"paused_at", NULL, false},
                                       {"paused_by", NULL, false},
                                       {"stopped_why", "WHY", false},
+                                      {"kind", NULL, false},
                                       {0}};
 
 static bool report_all(report *to, const weir_runtime *runtime, weir_error *error)
@@ -230,8 +239,8 @@ static bool report_all(report *to, const weir_runtime *runtime, weir_error *erro
     bool ok = true, others = weir_arguments_flag(&to->session->arguments, "all-generations");
     to->table = weir_table_new(&to->session->output, to->session->format, columns);
     for (size_t i = 0; ok && i < runtime->count; i++)
-        ok = report_one(to, runtime->members[i].projection, error) &&
-             (!others || report_others(to, runtime->members[i].projection, error));
+        ok = report_one(to, &runtime->members[i], error) &&
+             (!others || report_others(to, &runtime->members[i], error));
     weir_table_end(to->table);
     if (!ok)
         return false;
@@ -240,7 +249,7 @@ static bool report_all(report *to, const weir_runtime *runtime, weir_error *erro
         return weir_error_prefix(error, "lag could not be measured");
     }
     return to->beyond == 0 ||
-           weir_fail(error, WEIR_FATE_FATAL, "%zu of %zu projections beyond %s", to->beyond,
+           weir_fail(error, WEIR_FATE_FATAL, "%zu of %zu subscriptions beyond %s", to->beyond,
                      runtime->count, weir_arguments_text(&to->session->arguments, "max-lag"));
 }
 
@@ -250,8 +259,8 @@ bool weir_verb_projection_status(weir_session *session, weir_error *error)
     report to = {.session = session};
     weir_runtime runtime = {0};
     bool ok = weir_max_lag_read(arguments, &to.most, error) &&
-              weir_runtime_load(&runtime, session->config, &session->stop, arguments->words,
-                                arguments->word_count, error) &&
+              weir_runtime_load_all(&runtime, session->config, &session->stop, arguments->words,
+                                    arguments->word_count, error) &&
               (to.store = weir_session_store(session, error)) != NULL &&
               report_all(&to, &runtime, error);
     weir_store_close(to.store);

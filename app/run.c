@@ -21,11 +21,12 @@ bool weir_verb_run(weir_session *session, weir_error *error)
 {
     const weir_arguments *arguments = &session->arguments;
     weir_runtime runtime = {0};
-    bool ok = weir_runtime_load(&runtime, session->config, &session->stop, arguments->words,
-                                arguments->word_count, error);
+    bool ok = weir_runtime_load_all(&runtime, session->config, &session->stop, arguments->words,
+                                    arguments->word_count, error);
     if (ok && runtime.count == 0)
         ok = weir_fail(error, WEIR_FATE_CONFIG,
-                       "no projections: name their files under projections.files");
+                       "no projections and no handlers: name files under projections.files, or "
+                       "commands under handlers");
     ok = ok && weir_runtime_check(&runtime, error) &&
          start_and_join(&runtime, weir_arguments_flag(arguments, "once"), error);
     weir_runtime_free(&runtime);

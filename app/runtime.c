@@ -11,42 +11,85 @@
 #include "app/session.h"
 #include "base/suggest.h"
 
-static weir_projection *find(const weir_runtime *runtime, const char *name, weir_error *error)
+#define STARTS_ONCE 5 /* of a handler's command that fails, with --once */
+
+const char *weir_member_name(const weir_member *member)
+{
+    return member->projection ? weir_projection_name(member->projection)
+                              : weir_external_name(member->external);
+}
+
+const char *const *weir_member_types(const weir_member *member)
+{
+    return member->projection ? weir_projection_types(member->projection)
+                              : weir_external_types(member->external);
+}
+
+/* Projections come first. */
+static weir_member member_at(weir_runtime *runtime, size_t i)
+{
+    size_t projections = runtime->projections.count;
+    weir_member member = {.runtime = runtime};
+    if (i < projections)
+        member.projection = runtime->projections.items[i];
+    else
+        member.external = runtime->externals.items[i - projections];
+    return member;
+}
+
+static bool find(weir_runtime *runtime, const char *name, weir_member *found, weir_error *error)
 {
     weir_suggestion near = {.word = name};
-    for (size_t i = 0; i < runtime->projections.count; i++) {
-        const char *candidate = weir_projection_name(runtime->projections.items[i]);
-        if (strcmp(candidate, name) == 0)
-            return runtime->projections.items[i];
-        weir_suggest_offer(&near, candidate);
+    for (size_t i = 0; i < runtime->projections.count + runtime->externals.count; i++) {
+        *found = member_at(runtime, i);
+        if (strcmp(weir_member_name(found), name) == 0)
+            return true;
+        weir_suggest_offer(&near, weir_member_name(found));
     }
-    weir_fail_code(error, WEIR_FATE_CONFIG, WEIR_NOT_FOUND, "there is no projection '%s'", name);
-    weir_suggest_end(&near, error);
-    return NULL;
+    weir_fail_code(error, WEIR_FATE_CONFIG, WEIR_NOT_FOUND, "there is no projection%s '%s'",
+                   runtime->externals.count > 0 ? " or handler" : "", name);
+    return weir_suggest_end(&near, error);
+}
+
+static bool choose(weir_runtime *runtime, const char *const *names, size_t count, weir_error *error)
+{
+    size_t wanted = count ? count : runtime->projections.count + runtime->externals.count;
+    runtime->members = weir_calloc(wanted, sizeof *runtime->members);
+    for (size_t i = 0; i < wanted; i++) {
+        weir_member member = {0};
+        if (!count)
+            member = member_at(runtime, i);
+        else if (!find(runtime, names[i], &member, error))
+            return false;
+        for (size_t j = 0; j < runtime->count; j++)
+            if (strcmp(weir_member_name(&runtime->members[j]), weir_member_name(&member)) == 0)
+                return weir_fail(error, WEIR_FATE_CONFIG, "%s '%s' is named twice",
+                                 member.projection ? "projection" : "handler", names[i]);
+        runtime->members[runtime->count++] = member;
+    }
+    return true;
+}
+
+static bool load(weir_runtime *runtime, const weir_config *config, weir_stop *stop,
+                 weir_error *error)
+{
+    *runtime = (weir_runtime){.config = config, .stop = stop};
+    runtime->upcasters = weir_schema_open(config, error);
+    return runtime->upcasters && weir_projections_load(config, &runtime->projections, error);
 }
 
 bool weir_runtime_load(weir_runtime *runtime, const weir_config *config, weir_stop *stop,
                        const char *const *names, size_t count, weir_error *error)
 {
-    *runtime = (weir_runtime){.config = config, .stop = stop};
-    runtime->upcasters = weir_schema_open(config, error);
-    if (!runtime->upcasters || !weir_projections_load(config, &runtime->projections, error))
-        return false;
-    size_t wanted = count ? count : runtime->projections.count;
-    runtime->members = weir_calloc(wanted, sizeof *runtime->members);
-    for (size_t i = 0; i < wanted; i++) {
-        weir_projection *projection =
-            count ? find(runtime, names[i], error) : runtime->projections.items[i];
-        if (!projection)
-            return false;
-        for (size_t j = 0; j < runtime->count; j++)
-            if (runtime->members[j].projection == projection)
-                return weir_fail(error, WEIR_FATE_CONFIG, "projection '%s' is named twice",
-                                 names[i]);
-        runtime->members[runtime->count++] =
-            (weir_member){.runtime = runtime, .projection = projection};
-    }
-    return true;
+    return load(runtime, config, stop, error) && choose(runtime, names, count, error);
+}
+
+bool weir_runtime_load_all(weir_runtime *runtime, const weir_config *config, weir_stop *stop,
+                           const char *const *names, size_t count, weir_error *error)
+{
+    return load(runtime, config, stop, error) &&
+           weir_externals_load(config, &runtime->projections, &runtime->externals, error) &&
+           choose(runtime, names, count, error);
 }
 
 static bool check_all(weir_runtime *runtime, weir_error *error)
@@ -54,7 +97,8 @@ static bool check_all(weir_runtime *runtime, weir_error *error)
     weir_store *store = weir_store_open(runtime->config, "weir check", runtime->stop, error);
     bool ok = store != NULL;
     for (size_t i = 0; ok && i < runtime->count; i++)
-        ok = weir_projection_check(runtime->members[i].projection, runtime->config,
+        ok = !runtime->members[i].projection ||
+             weir_projection_check(runtime->members[i].projection, runtime->config,
                                    weir_store_connection(store), error);
     weir_store_close(store);
     return ok;
@@ -64,7 +108,9 @@ static bool make_subscriptions(weir_runtime *runtime, weir_error *error)
 {
     for (size_t i = 0; i < runtime->count; i++) {
         weir_member *member = &runtime->members[i];
-        weir_handler *handler = weir_projection_handler(member->projection, runtime->config);
+        weir_handler *handler = member->projection
+                                    ? weir_projection_handler(member->projection, runtime->config)
+                                    : weir_external_handler(member->external);
         member->subscription =
             weir_subscription_new(runtime->config, handler, runtime->stop, error);
         if (!member->subscription)
@@ -116,6 +162,8 @@ bool weir_runtime_start(weir_runtime *runtime, bool once, weir_error *error)
     if (!start_letters(runtime, error))
         return false;
     for (size_t i = 0; i < runtime->count; i++) {
+        if (once && runtime->members[i].external)
+            weir_external_give_up(runtime->members[i].external, STARTS_ONCE);
         int code =
             pthread_create(&runtime->members[i].thread, NULL, run_member, &runtime->members[i]);
         if (code)
@@ -146,6 +194,7 @@ void weir_runtime_free(weir_runtime *runtime)
         weir_subscription_free(runtime->members[i].subscription);
     free(runtime->members);
     free(runtime->names);
+    weir_externals_free(&runtime->externals);
     weir_projections_free(&runtime->projections);
     weir_upcasters_free(runtime->upcasters);
     *runtime = (weir_runtime){0};

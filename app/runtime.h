@@ -1,5 +1,5 @@
-/* The subscriptions of one process: every projection of the configuration, or those named, each in
- * a thread of its own. Opened, started and joined by one thread; health by any. */
+/* The subscriptions of one process: every projection and handler of the configuration, or those
+ * named, each in a thread of its own. Opened, started and joined by one thread; health by any. */
 #ifndef WEIR_APP_RUNTIME_H
 #define WEIR_APP_RUNTIME_H
 
@@ -7,12 +7,14 @@
 #include <stdatomic.h>
 
 #include "consumer/letter_topic.h"
+#include "projections/external.h"
 #include "projections/projections.h"
 #include "store/upcast.h"
 
 typedef struct weir_member {
     struct weir_runtime *runtime;
-    weir_projection *projection;
+    weir_projection *projection; /* NULL: it is a handler in another language */
+    weir_external *external;     /* NULL: it is a projection */
     weir_subscription *subscription;
     pthread_t thread;
     bool started;
@@ -23,6 +25,7 @@ typedef struct weir_runtime {
     const weir_config *config;
     weir_stop *stop;
     weir_projections projections;
+    weir_externals externals;
     weir_upcasters *upcasters;
     weir_member *members;
     size_t count;
@@ -36,6 +39,15 @@ typedef struct weir_runtime {
 WEIR_MUST_USE bool weir_runtime_load(weir_runtime *runtime, const weir_config *config,
                                      weir_stop *stop, const char *const *names, size_t count,
                                      weir_error *error);
+
+/* weir_runtime_load_all does so with handlers in other languages, too. */
+WEIR_MUST_USE bool weir_runtime_load_all(weir_runtime *runtime, const weir_config *config,
+                                         weir_stop *stop, const char *const *names, size_t count,
+                                         weir_error *error);
+
+/* The subscription's name, and the aggregate types that it reads. */
+const char *weir_member_name(const weir_member *member);
+const char *const *weir_member_types(const weir_member *member);
 
 /* weir_runtime_check prepares every statement against the store, waiting for a store that does not
  * answer, and makes the subscriptions. Nothing runs yet. */

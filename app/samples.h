@@ -3,8 +3,8 @@
 #ifndef WEIR_APP_SAMPLES_H
 #define WEIR_APP_SAMPLES_H
 
-#include "app/cloudevent.h"
 #include "projections/projections.h"
+#include "store/cloudevent.h"
 #include "store/upcast.h"
 
 typedef enum weir_finding_kind {

@@ -49,7 +49,7 @@ bool weir_verb_serve(weir_session *session, weir_error *error)
     weir_serve serve = {.stop = &session->stop, .started_us = weir_clock_monotonic_us()};
     weir_admin *admin = NULL;
     bool ok = false;
-    if (!weir_runtime_load(&serve.runtime, session->config, &session->stop, NULL, 0, error) ||
+    if (!weir_runtime_load_all(&serve.runtime, session->config, &session->stop, NULL, 0, error) ||
         !(admin = weir_admin_open(weir_config_text(session->config, "admin.listen"),
                                   weir_serve_pages, &serve, error)))
         goto out;

@@ -25,7 +25,8 @@ typedef void part_fn(void *context, const part *each);
 static int64_t idle_since(const weir_serve *serve, int64_t progress_us)
 {
     int64_t from = progress_us > serve->started_us ? progress_us : serve->started_us;
-    return weir_clock_monotonic_us() - from;
+    int64_t idle = weir_clock_monotonic_us() - from;
+    return idle > 0 ? idle : 0; /* who supervises itself promises progress ahead */
 }
 
 /* A standby holds no broker connection; what shows that it stands by is that it keeps asking. */

@@ -147,10 +147,24 @@ static bool check_brokers(const weir_config *config, weir_error *error)
     }
 }
 
+static bool check_handlers(const weir_config *config, weir_error *error)
+{
+    static const char *const needed[] = {"command", "from"};
+    const char *name;
+    for (size_t i = 0; (name = weir_config_handler_name(config, i)); i++)
+        for (size_t k = 0; k < sizeof needed / sizeof *needed; k++) {
+            const char *text = weir_config_handler_text(config, name, needed[k]);
+            if (!text || !text[strspn(text, " \t\r\n,")])
+                return weir_fail(error, WEIR_FATE_CONFIG, "handlers.%s.%s is missing", name,
+                                 needed[k]);
+        }
+    return true;
+}
+
 bool weir_config_check(const weir_config *config, weir_error *error)
 {
     return check_schema(config, error) && check_names(config, error) &&
            check_brokers(config, error) && check_prefix(config, error) &&
            check_topic_format(config, error) && check_topics(config, error) &&
-           check_listen(config, error);
+           check_handlers(config, error) && check_listen(config, error);
 }

@@ -13,7 +13,7 @@
 
 #define DEFAULT_FILE "weir.yaml"
 
-const char *const weir_overlay_sections[] = {WEIR_SUBSCRIPTIONS, WEIR_TOPICS, NULL};
+const char *const weir_overlay_sections[] = {WEIR_SUBSCRIPTIONS, WEIR_TOPICS, WEIR_HANDLERS, NULL};
 
 const char *weir_overlay_section(const char *name, char end)
 {
@@ -277,6 +277,22 @@ size_t weir_config_subscriptions(const weir_config *config)
     while (weir_config_subscription_name(config, count))
         count++;
     return count;
+}
+
+const char *weir_config_handler_name(const weir_config *config, size_t index)
+{
+    return written_name(config, WEIR_HANDLERS, index);
+}
+
+const char *weir_config_handler_text(const weir_config *config, const char *handler,
+                                     const char *key)
+{
+    return of_name(config, WEIR_HANDLERS, handler, key, TEXTS)->text;
+}
+
+int64_t weir_config_handler_integer(const weir_config *config, const char *handler, const char *key)
+{
+    return of_name(config, WEIR_HANDLERS, handler, key, INTEGERS)->integer;
 }
 
 const char *weir_config_topic_type(const weir_config *config, size_t index)

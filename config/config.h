@@ -62,9 +62,17 @@ int64_t weir_config_subscription_integer(const weir_config *config, const char *
 const char *weir_config_subscription_text(const weir_config *config, const char *subscription,
                                           const char *key);
 
-/* Names under `subscriptions:`, so that one that no projection answers to can be refused. */
+/* Names under `subscriptions:`, so that one that nothing answers to can be refused. */
 size_t weir_config_subscriptions(const weir_config *config);
 const char *weir_config_subscription_name(const weir_config *config, size_t index);
+
+/* Handlers in other languages: the index-th name under `handlers:`, NULL behind the last, and
+ * "handlers.<name>.<key>". */
+const char *weir_config_handler_name(const weir_config *config, size_t index);
+const char *weir_config_handler_text(const weir_config *config, const char *handler,
+                                     const char *key);
+int64_t weir_config_handler_integer(const weir_config *config, const char *handler,
+                                    const char *key);
 
 /* Settings of an aggregate type's topic: "topics.<aggregate type>.<key>". A text that is not set is
  * NULL. weir_config_topic_type is the index-th type that is written there, NULL behind the last. */

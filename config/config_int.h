@@ -6,6 +6,7 @@
 
 #define WEIR_SUBSCRIPTIONS "subscriptions"
 #define WEIR_TOPICS "topics"
+#define WEIR_HANDLERS "handlers"
 #define WEIR_SUBSCRIPTION_PREFIX WEIR_SUBSCRIPTIONS ".*."
 #define WEIR_TOPIC_PREFIX WEIR_TOPICS ".*."
 
@@ -19,9 +20,9 @@ typedef struct weir_value {
     char *source;
 } weir_value;
 
-/* The settings of one subscription, or of one aggregate type's topic. The name is as written in the
- * file, or, from the environment, as it stands there: upper case, with _ for what is neither letter
- * nor digit. */
+/* The settings of one subscription, one handler, or one aggregate type's topic. The name is as
+ * written in the file, or, from the environment, as it stands there: upper case, with _ for what is
+ * neither letter nor digit. */
 typedef struct weir_overlay {
     const char *section; /* of weir_overlay_sections */
     char *name;

@@ -35,6 +35,7 @@ typedef struct slice {
     const weir_error
         *condemned; /* why its only event becomes a letter; NULL: it is to be applied */
     int attempts;   /* that were made of it */
+    bool delivered; /* what is to be applied was handled outside of PostgreSQL */
 } slice;
 
 bool weir_apply_prepare(weir_connection *connection, weir_error *error)
@@ -343,7 +344,7 @@ static outcome transact(const slice *part, weir_error *error)
     size_t own = 0;
     int64_t started_us = weir_clock_monotonic_us();
     weir_calls calls = {.arena = part->lane->arena};
-    if (atomic_load(&part->lane->subscription->lanes.abandon)) {
+    if (!part->delivered && atomic_load(&part->lane->subscription->lanes.abandon)) {
         weir_fail(error, WEIR_FATE_RETRY, "the partitions are given back");
         return GIVE_UP;
     }
@@ -363,6 +364,46 @@ static outcome transact(const slice *part, weir_error *error)
         return GIVE_UP;
     }
     return DONE;
+}
+
+/* Delivers what comes first of the slice, up to a letter, and shortens the slice to what was: for
+ * handlers that deliver. False: nothing is known of the event behind it. */
+static bool deliver(slice *part, weir_error *error)
+{
+    weir_lane *lane = part->lane;
+    const weir_handler *handler = lane->subscription->handler;
+    const weir_share *share = part->share;
+    size_t from = part->from, to, done = 0;
+    while (from < part->to && !share->origins[from].error && is_letter(part, from))
+        from++;
+    for (to = from; to < part->to && !share->origins[to].error && !is_letter(part, to); to++)
+        continue;
+    part->delivered = true;
+    if (from == to) { /* an unreadable one is judged with the letters before it */
+        part->to = from < part->to ? from + 1 : from;
+        return true;
+    }
+    part->to = from;
+    if (atomic_load(&lane->subscription->lanes.abandon))
+        return weir_fail(error, WEIR_FATE_RETRY, "the partitions are given back");
+    const weir_batch batch = {share->events + from, to - from, NULL};
+    /* It supervises itself: no other sign of life is due before. */
+    atomic_store(&lane->subscription->health.progress_us,
+                 weir_clock_monotonic_us() + (int64_t)handler->deliver_ms * 1000);
+    bool ok =
+        handler->deliver(lane->session, &batch, &lane->subscription->lanes.abandon, &done, error);
+    part->to = from + done;
+    return ok;
+}
+
+/* Another attempt at an event that is alone. */
+static outcome attempt(const slice *part, weir_error *error)
+{
+    slice again = *part;
+    bool delivers = part->lane->subscription->handler->deliver && !part->delivered;
+    if (!delivers || deliver(&again, error))
+        return transact(&again, error);
+    return error->fate == WEIR_FATE_RETRY ? GIVE_UP : REFUSED;
 }
 
 /* An event that is alone and does not fit, or takes too long. */
@@ -430,7 +471,7 @@ static outcome judge(slice part, weir_error *error)
             weir_fail(error, WEIR_FATE_RETRY, "the partitions are given back");
             return GIVE_UP;
         }
-        o = transact(&part, error);
+        o = attempt(&part, error);
         if (o == TOO_LARGE) {
             name_large(&part, error);
             o = REFUSED;
@@ -502,6 +543,26 @@ static outcome apply_part(slice part, weir_error *error)
     return judge(part, error);
 }
 
+/* What was delivered is committed before anything else is, so that it is not delivered again. */
+static outcome apply_delivered(slice rest, weir_error *error)
+{
+    outcome o;
+    do {
+        weir_error refusal = {0};
+        slice part = rest;
+        bool ok = deliver(&part, &refusal);
+        rest.from = part.to;
+        o = apply_part(part, error);
+        if (o != DONE || ok)
+            continue;
+        slice culprit = rest;
+        culprit.to = ++rest.from;
+        *error = refusal;
+        o = refusal.fate == WEIR_FATE_RETRY ? GIVE_UP : judge(culprit, error);
+    } while (o == DONE && rest.from < rest.to);
+    return o;
+}
+
 bool weir_apply(weir_lane *lane, weir_round *round, weir_error *error)
 {
     const weir_share *share = &round->shares[lane->number];
@@ -509,5 +570,7 @@ bool weir_apply(weir_lane *lane, weir_round *round, weir_error *error)
         atomic_store(&lane->subscription->oldest_us, share->events[0].recorded_at_us);
     if (WEIR_FAILPOINT(consumer_before_apply))
         return weir_fail(error, WEIR_FATE_RETRY, "failpoint before apply");
-    return apply_part((slice){lane, round, share, 0, share->count, NULL, 0}, error) == DONE;
+    const slice all = {.lane = lane, .round = round, .share = share, .from = 0, .to = share->count};
+    bool delivers = lane->subscription->handler->deliver != NULL;
+    return (delivers ? apply_delivered : apply_part)(all, error) == DONE;
 }

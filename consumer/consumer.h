@@ -8,6 +8,8 @@
 #ifndef WEIR_CONSUMER_CONSUMER_H
 #define WEIR_CONSUMER_CONSUMER_H
 
+#include <stdatomic.h>
+
 #include "store/store.h"
 
 /* A batch of decoded events, in the order in which they must be applied: per partition rising in
@@ -55,6 +57,14 @@ typedef struct weir_handler {
     bool (*collect)(void *session, const weir_batch *batch, bool one_by_one, weir_calls *calls,
                     weir_error *error);
     void (*close)(void *session); /* NULL is fine */
+    /* deliver, if there is one, has the events handled outside of PostgreSQL, in their order,
+     * before the transaction that moves the checkpoint past them; what was delivered and not
+     * committed is delivered again. *done: how many were handled. It may return early with at least
+     * one, and should soon when *abandon is set. False: POISON accuses event *done; RETRY nobody.
+     */
+    bool (*deliver)(void *session, const weir_batch *batch, const atomic_bool *abandon,
+                    size_t *done, weir_error *error);
+    int deliver_ms; /* longest that deliver takes for one event */
 } weir_handler;
 
 typedef struct weir_subscription weir_subscription;

@@ -184,6 +184,22 @@ static bool read_event(const parcel *p, const letter *l, weir_buffer *scratch, w
                            p->lane->arena, scratch, event, error);
 }
 
+/* Has the event handled outside of PostgreSQL. The transaction stays open, so that nobody marks the
+ * letter meanwhile, and is allowed to rest for as long. */
+static bool deliver(const parcel *p, const weir_batch *batch, weir_error *error)
+{
+    weir_subscription *s = p->lane->subscription;
+    char ms[24];
+    size_t done;
+    const weir_param param = weir_param_integer(s->handler->deliver_ms, ms);
+    weir_result *set =
+        weir_connection_query(connection_of(p), "deliver_patience", &param, 1, error);
+    weir_result_free(set);
+    if (!set)
+        error->fate = WEIR_FATE_RETRY;
+    return set && s->handler->deliver(p->lane->session, batch, &s->lanes.abandon, &done, error);
+}
+
 /* Sends the event's calls and COMMIT; the transaction is open. */
 static bool apply_event(const parcel *p, const letter *l, const weir_event *event,
                         weir_error *error)
@@ -193,6 +209,8 @@ static bool apply_event(const parcel *p, const letter *l, const weir_event *even
     weir_calls calls = {.arena = p->lane->arena};
     const weir_batch batch = {event, 1, p->lane->arena};
     int failed;
+    if (s->handler->deliver && !deliver(p, &batch, error))
+        return false;
     if (!s->handler->collect(p->lane->session, &batch, true, &calls, error))
         return false;
     size_t own = calls.count;

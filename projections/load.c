@@ -99,15 +99,23 @@ static bool add(void *context, const char *path, weir_error *error)
     return true;
 }
 
-static bool check_override(const char *name, const weir_projections *projections, weir_error *error)
+static bool check_override(const weir_config *config, const char *name,
+                           const weir_projections *projections, weir_error *error)
 {
+    const char *handler;
     weir_suggestion near = {.word = name};
     for (size_t i = 0; i < projections->count; i++) {
         if (strcmp(projections->items[i]->name, name) == 0)
             return true;
         weir_suggest_offer(&near, projections->items[i]->name);
     }
-    weir_fail(error, WEIR_FATE_CONFIG, "subscriptions: no projection is named '%s'", name);
+    for (size_t i = 0; (handler = weir_config_handler_name(config, i)); i++) {
+        if (strcmp(handler, name) == 0)
+            return true;
+        weir_suggest_offer(&near, handler);
+    }
+    weir_fail(error, WEIR_FATE_CONFIG, "subscriptions: no projection or handler is named '%s'",
+              name);
     return weir_suggest_end(&near, error);
 }
 
@@ -117,7 +125,7 @@ bool weir_projections_load(const weir_config *config, weir_projections *projecti
     *projections = (weir_projections){0};
     bool ok = weir_config_files(config, "projections.files", add, projections, error);
     for (size_t i = 0; ok && i < weir_config_subscriptions(config); i++)
-        ok = check_override(weir_config_subscription_name(config, i), projections, error);
+        ok = check_override(config, weir_config_subscription_name(config, i), projections, error);
     if (!ok)
         weir_projections_free(projections);
     return ok;

@@ -23,7 +23,8 @@ const char *const *weir_projection_types(const weir_projection *projection); /* 
 weir_apply weir_projection_apply(const weir_projection *projection);
 
 /* weir_projections_load loads every file of `projections.files`, refuses two of one name and
- * overrides under `subscriptions:` that no projection answers to. */
+ * overrides under `subscriptions:` that no projection and no handler of another language answers
+ * to. */
 typedef struct weir_projections {
     weir_projection **items;
     size_t count;

@@ -3,7 +3,8 @@ SELECT 'topic', $1::text || '/' || $2::integer, 'holds the original for good; co
 WHERE EXISTS (SELECT FROM weir.relay_partitions p
               WHERE p.topic = $1::text AND p.partition = $2::integer AND p.position >= $3::bigint)
 UNION ALL
-SELECT s.kind, s.subscription || ' generation ' || s.generation, 'has applied the original: rebuild it'
+SELECT s.kind, s.subscription || ' generation ' || s.generation, CASE s.kind WHEN 'handler' THEN 'has handled the original: see to its effects by hand'
+                   ELSE 'has applied the original: rebuild it' END
 FROM weir.subscriptions s
 WHERE EXISTS (SELECT FROM weir.checkpoints c
               WHERE c.subscription = s.subscription AND c.generation = s.generation

@@ -3,7 +3,7 @@
  * Claims: what is read, written as a line, reads back as the same event, metadata and all. */
 #include <jansson.h>
 
-#include "app/cloudevent.h"
+#include "store/cloudevent.h"
 #include "tests/fuzz/fuzz.h"
 
 #define ARENA ((size_t)4 << 20)

@@ -31,7 +31,7 @@ THIRD_PARTY = {
 }
 LIBC = re.compile(
     r"(assert|ctype|dirent|dlfcn|endian|errno|fcntl|fenv|float|fnmatch|getopt|glob|inttypes|langinfo|libgen|limits"
-    r"|locale|malloc|math|netdb|poll|pthread|pwd|regex|sched|semaphore|setjmp|signal|stdalign|stdarg"
+    r"|locale|malloc|math|netdb|poll|pthread|pwd|regex|sched|semaphore|setjmp|signal|spawn|stdalign|stdarg"
     r"|stdatomic|stdbool|stddef|stdint|stdio|stdlib|string|strings|syslog|sysexits|termios|threads|time|uchar"
     r"|unistd|wchar|wctype|sys/\w+|arpa/\w+|net/\w+|netinet/\w+)\.h"
 )

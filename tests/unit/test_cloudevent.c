@@ -9,7 +9,7 @@
 
 #include <string.h>
 
-#include "app/cloudevent.h"
+#include "store/cloudevent.h"
 
 #define ARENA ((size_t)1024 * 1024)
 #define BASE                                                                                       \

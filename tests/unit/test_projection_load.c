@@ -133,14 +133,15 @@ static void test_a_bad_file_is_refused(void **state)
 
 static void test_settings_for_no_projection_are_refused(void **state)
 {
-    assert_refused(*state,
-                   "projections: { files: [\"sql/*.sql\"] }\n"
-                   "subscriptions: { orders: { batch_events: 5 }, user_lists: { batch_ms: 5 } }\n",
-                   "subscriptions: no projection is named 'user_lists'; did you mean 'user_list'?");
+    assert_refused(
+        *state,
+        "projections: { files: [\"sql/*.sql\"] }\n"
+        "subscriptions: { orders: { batch_events: 5 }, user_lists: { batch_ms: 5 } }\n",
+        "subscriptions: no projection or handler is named 'user_lists'; did you mean 'user_list'?");
     assert_refused(*state,
                    "projections: { files: [\"sql/*.sql\"] }\n"
                    "subscriptions: { invoices: { batch_events: 5 } }\n",
-                   "subscriptions: no projection is named 'invoices'");
+                   "subscriptions: no projection or handler is named 'invoices'");
 }
 
 #define FOLDER_TEST(fn) cmocka_unit_test_setup_teardown(fn, make_folder, remove_folder)

@@ -118,8 +118,9 @@ static void test_example_shows_every_setting(void **state)
     for (size_t i = 0; weir_settings[i].name; i++) {
         const weir_setting *s = &weir_settings[i];
         const weir_value *value = &config->values[i];
-        if (strchr(s->name, '*'))
-            value = &config->overlays[s->name[0] == 's' ? 1 : 0].values[i];
+        for (size_t o = 0; o < config->overlay_count; o++)
+            if (weir_overlay_section(s->name, '.') == config->overlays[o].section)
+                value = &config->overlays[o].values[i];
         if (!value->source || strncmp(value->source, "weir.yaml", 9) != 0)
             fail_msg("%s is not in examples/weir.yaml", s->name);
         if (s->preset && (s->type == WEIR_SETTING_INTEGER || s->type == WEIR_SETTING_CHOICE))

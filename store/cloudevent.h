@@ -18,8 +18,8 @@
  *
  * aggregateversion, position, storeid and recordedtime are written, and of no effect when a line
  * that has a storeid is appended: the reading store gives its own. */
-#ifndef WEIR_APP_CLOUDEVENT_H
-#define WEIR_APP_CLOUDEVENT_H
+#ifndef WEIR_STORE_CLOUDEVENT_H
+#define WEIR_STORE_CLOUDEVENT_H
 
 #include "base/json_walk.h"
 #include "store/store.h"

@@ -6,8 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "app/cloudevent.h"
 #include "base/base64.h"
+#include "store/cloudevent.h"
 
 static void member(weir_buffer *buffer, const char *name, const char *text)
 {

@@ -5,8 +5,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "app/cloudevent.h"
 #include "base/base64.h"
+#include "store/cloudevent.h"
 #include "store/codec.h"
 
 #define METADATA_LIMIT ((size_t)16 * 1024 * 1024)

@@ -1,0 +1,12 @@
+-- handler_settle: subscription. Makes the row of a handler in another language unless the name has one. Generation, kind.
+WITH made AS (
+    INSERT INTO weir.subscriptions (subscription, generation, kind, served_at)
+    SELECT $1::text, 1, 'handler', clock_timestamp()
+    WHERE NOT EXISTS (SELECT FROM weir.subscriptions WHERE subscription = $1::text)
+    ON CONFLICT (subscription, generation) DO UPDATE SET generation = EXCLUDED.generation
+    RETURNING generation, kind)
+SELECT generation, kind FROM made
+UNION ALL
+SELECT generation, kind FROM weir.subscriptions WHERE subscription = $1::text
+ORDER BY generation DESC
+LIMIT 1
