@@ -24,6 +24,8 @@ typedef struct parcel {
     const char *type, *id;
     char generation[24];
     weir_param params[4]; /* subscription, generation, aggregate type, aggregate id */
+    int asked;  /* the call of a pipeline that says whether something waits; -1: none does */
+    bool waits; /* what it said: some letter of the aggregate */
 } parcel;
 
 /* What became of a letter, or of a turn. */
@@ -85,8 +87,15 @@ static bool begin(const parcel *p, weir_error *error)
     return false;
 }
 
+static void read_waits(void *context, int call, const weir_result *result)
+{
+    parcel *p = context;
+    if (call == p->asked)
+        p->waits = weir_result_bool(result, 0, 0);
+}
+
 /* Carries out one statement of the runtime's own in a transaction that holds the row. */
-static bool record(const parcel *p, const char *statement, const weir_param *params, int count,
+static bool record(parcel *p, const char *statement, const weir_param *params, int count,
                    weir_error *error)
 {
     weir_call calls[4];
@@ -94,7 +103,8 @@ static bool record(const parcel *p, const char *statement, const weir_param *par
     add_hold(p, &h, calls);
     calls[2] = (weir_call){statement, params, count};
     calls[3] = (weir_call){"commit", NULL, 0};
-    if (weir_connection_pipeline(connection_of(p), calls, 4, NULL, error)) {
+    p->asked = strcmp(statement, "letter_discard") == 0 ? 2 : -1;
+    if (weir_connection_pipeline_results(connection_of(p), calls, 4, read_waits, p, NULL, error)) {
         note_held(p);
         return true;
     }
@@ -201,8 +211,7 @@ static bool deliver(const parcel *p, const weir_batch *batch, weir_error *error)
 }
 
 /* Sends the event's calls and COMMIT; the transaction is open. */
-static bool apply_event(const parcel *p, const letter *l, const weir_event *event,
-                        weir_error *error)
+static bool apply_event(parcel *p, const letter *l, const weir_event *event, weir_error *error)
 {
     weir_subscription *s = p->lane->subscription;
     weir_param id = WEIR_PARAM_TEXT(l->id);
@@ -217,7 +226,9 @@ static bool apply_event(const parcel *p, const letter *l, const weir_event *even
     if (!weir_calls_add(&calls, (weir_call){"letter_applied", &id, 1}, SIZE_MAX, NULL, error) ||
         !weir_calls_add(&calls, (weir_call){"commit", NULL, 0}, SIZE_MAX, NULL, error))
         return false;
-    if (weir_connection_pipeline(connection_of(p), calls.calls, (int)calls.count, &failed, error)) {
+    p->asked = (int)own;
+    if (weir_connection_pipeline_results(connection_of(p), calls.calls, (int)calls.count,
+                                         read_waits, p, &failed, error)) {
         note_held(p);
         return true;
     }
@@ -245,7 +256,7 @@ static void write_schedule(const weir_redrives *redrives, weir_buffer *text)
     weir_buffer_text(text, redrives->count > 0 ? "}" : "{}");
 }
 
-static progress refuse(const parcel *p, const letter *l, weir_error *error)
+static progress refuse(parcel *p, const letter *l, weir_error *error)
 {
     weir_error why = *error;
     weir_buffer schedule = WEIR_BUFFER(512);
@@ -267,7 +278,7 @@ static progress refuse(const parcel *p, const letter *l, weir_error *error)
     return REFUSED;
 }
 
-static progress try_letter(const parcel *p, weir_error *error)
+static progress try_letter(parcel *p, weir_error *error)
 {
     letter l = {0};
     weir_event event;
@@ -283,6 +294,8 @@ static progress try_letter(const parcel *p, weir_error *error)
     } else if (at == REFUSED || !read_event(p, &l, &scratch, &event, error) ||
                !apply_event(p, &l, &event, error)) {
         at = refuse(p, &l, error);
+    } else if (!p->waits) {
+        at = EMPTY; /* it was the last one: the aggregate is free from this commit on */
     }
     weir_buffer_free(&scratch);
     return at;
@@ -298,11 +311,11 @@ static void note_done(const parcel *p)
 }
 
 /* Discards what is marked so, then tries the others. False: FAILED. */
-static bool work_off(const parcel *p, int64_t until_us, bool *finished, weir_error *error)
+static bool work_off(parcel *p, int64_t until_us, bool *finished, weir_error *error)
 {
     if (!record(p, "letter_discard", p->params, 4, error))
         return false;
-    progress at = APPLIED;
+    progress at = p->waits ? APPLIED : EMPTY;
     while (at == APPLIED && weir_clock_monotonic_us() < until_us &&
            !atomic_load(&p->lane->subscription->lanes.abandon))
         at = try_letter(p, error);

@@ -14,7 +14,7 @@ WITH letter AS (
     INSERT INTO weir.parked (subscription, generation, aggregate_type, aggregate_id, topic, partition, next_redrive_at)
     SELECT $1::text, $2::integer, $7::text, $8::text, $3::text, $4::integer,
            clock_timestamp() + $22::integer * interval '1 second'
-    WHERE $18::text = 'waiting' AND $17::text <> 'behind'
+    WHERE $18::text = 'waiting'
     ON CONFLICT DO NOTHING
 )
 INSERT INTO weir.dead_letter_log (letter, action, detail)

@@ -1,4 +1,5 @@
--- letter_applied: id. What waits behind it is due at once; if nothing does, its aggregate is not parked any more.
+-- letter_applied: id. What waits behind it is due at once; if nothing does, its aggregate is not parked any more. Whether
+-- something does.
 WITH letter AS (
     UPDATE weir.dead_letters SET status = 'applied', mark = NULL, attempts = attempts + 1, last_at = clock_timestamp()
     WHERE id = $1::bigint
@@ -13,7 +14,9 @@ WITH letter AS (
     FROM letter l, more
     WHERE (p.subscription, p.generation, p.aggregate_type, p.aggregate_id)
         = (l.subscription, l.generation, l.aggregate_type, l.aggregate_id) AND more.waiting
+), free AS (
+    DELETE FROM weir.parked p USING letter l, more
+    WHERE (p.subscription, p.generation, p.aggregate_type, p.aggregate_id)
+        = (l.subscription, l.generation, l.aggregate_type, l.aggregate_id) AND NOT more.waiting
 )
-DELETE FROM weir.parked p USING letter l, more
-WHERE (p.subscription, p.generation, p.aggregate_type, p.aggregate_id)
-    = (l.subscription, l.generation, l.aggregate_type, l.aggregate_id) AND NOT more.waiting
+SELECT waiting FROM more

@@ -136,6 +136,7 @@ def test_a_stopped_projection_is_not_ready_but_alive(shop):
         except urllib.error.HTTPError as error:
             return error.code, error.read().decode()
 
+    shop.configure(subscriptions={"stops": {"on_poison": "halt"}})
     shop.projection("stops", STOPS)
     shop.weir("migrate")
     deposit(shop, 1)
