@@ -37,21 +37,6 @@ void weir_reader_disconnect(weir_subscription *s)
     s->store = NULL;
 }
 
-static bool connect_store(weir_subscription *s, weir_error *error)
-{
-    char application[96];
-    if (s->store)
-        return true;
-    snprintf(application, sizeof application, "weir %s%s", s->name,
-             s->fixed_generation ? " rebuild" : "");
-    s->store = weir_store_open(s->config, application, s->stop, error);
-    if (!s->store)
-        return false;
-    snprintf(s->store_id, sizeof s->store_id, "%s", weir_store_id(s->store));
-    s->resume = true;
-    return true;
-}
-
 /* Which generation to feed; the lanes of another one are of no use. */
 static bool settle(weir_subscription *s, weir_error *error)
 {
@@ -65,6 +50,24 @@ static bool settle(weir_subscription *s, weir_error *error)
         weir_lanes_close(s, false);
     s->generation = generation;
     return weir_subscription_record(s, "subscription_start", NULL, error);
+}
+
+static bool connect_store(weir_subscription *s, weir_error *error)
+{
+    char application[96];
+    if (s->store)
+        return true;
+    snprintf(application, sizeof application, "weir %s%s", s->name,
+             s->fixed_generation ? " rebuild" : "");
+    s->store = weir_store_open(s->config, application, s->stop, error);
+    if (!s->store)
+        return false;
+    snprintf(s->store_id, sizeof s->store_id, "%s", weir_store_id(s->store));
+    s->resume = true;
+    if (settle(s, error))
+        return true;
+    weir_reader_disconnect(s);
+    return false;
 }
 
 static int32_t recorded_partitions(const weir_subscription *s, const char *topic)
@@ -320,14 +323,15 @@ static bool stand_by(weir_subscription *s, weir_error *error)
 
 bool weir_reader_step(weir_subscription *s, bool *done, weir_error *error)
 {
-    if (!connect_store(s, error) || !tick(s, error) || !resume(s, error) || !listen(s, error))
+    /* Topics come first: one that was left for another is found there, and only there. */
+    if (!connect_store(s, error) || !tick(s, error) ||
+        (s->source && !s->goals.set && !weir_topics_refresh(s, error)) || !resume(s, error) ||
+        !listen(s, error))
         return false;
     if (s->resume)
         return true;
     if (s->waits)
         return stand_by(s, error);
-    if (s->source && !s->goals.set && !weir_topics_refresh(s, error))
-        return false;
     if (s->once && !check_goals(s, done, error))
         return false;
     if (*done)

@@ -3,7 +3,7 @@
 import pytest
 from harness import wait_until
 
-pytestmark = pytest.mark.commands
+pytestmark = pytest.mark.once
 
 COUNTS = """\
 -- projection: counts

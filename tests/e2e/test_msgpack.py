@@ -128,6 +128,7 @@ def test_projections_read_msgpack(store, apply):
 
 
 def test_broken_msgpack_is_bytes_to_a_reader_and_stops_a_projection(store):
+    store.configure(subscriptions={"by_batch": {"on_poison": "halt"}})
     store.projection("by_batch", BY.format(apply="batch"))
     append_bytes(store, BYTES)
     append_bytes(store, NAN)

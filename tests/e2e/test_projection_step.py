@@ -2,7 +2,7 @@
 
 import pytest
 
-pytestmark = pytest.mark.commands
+pytestmark = pytest.mark.once
 
 CART = """\
 -- projection: cart

@@ -8,7 +8,7 @@ from harness import ROOT, wait_until
 from test_kills import fold
 from test_real_logs import CASES, projected
 
-pytestmark = pytest.mark.commands
+pytestmark = pytest.mark.once
 
 ACCOUNTS = """\
 -- projection: accounts

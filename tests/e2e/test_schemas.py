@@ -115,6 +115,7 @@ def stops_with(shop, *expected):
 
 
 def test_a_version_newer_than_known_stops_the_subscription_until_it_is_known(members):
+    members.configure(subscriptions={"members": {"on_poison": "halt"}})
     registered(members, "a", 3, '{"email": "a@x", "active": true}')
     registered(members, "b", 4, '{"contact": "b@x", "active": true}')
     registered(members, "c", 3, '{"email": "c@x", "active": true}')
@@ -129,6 +130,7 @@ def test_a_version_newer_than_known_stops_the_subscription_until_it_is_known(mem
 
 
 def test_data_that_a_rule_does_not_fit_stops_the_subscription_with_the_path(members):
+    members.configure(subscriptions={"members": {"on_poison": "halt"}})
     registered(members, "a", 1, '{"mail": "a@x", "credit": "a lot"}')
     stops_with(members, "user/a version 1", "upcasting user.registered from schema version 2 to 3",
                "'credit' cannot become a number: it is ")

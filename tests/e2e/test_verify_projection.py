@@ -13,7 +13,7 @@ from harness import ROOT, independent_murmur2, wait_until
 from test_real_logs import CASES
 from workload import Writers
 
-pytestmark = pytest.mark.commands
+pytestmark = pytest.mark.once
 
 SHELF = """\
 -- projection: shelf
