@@ -7,6 +7,8 @@ from collections import defaultdict
 import pytest
 from harness import partition_of, wait_until
 
+pytestmark = pytest.mark.commands
+
 STRICT = """\
 -- projection: strict
 -- from: account

@@ -11,6 +11,8 @@ import time
 import pytest
 from harness import ROOT, wait_until
 
+pytestmark = pytest.mark.commands
+
 WITNESS = """\
 import json, os, sys, time
 def say(**line): print(json.dumps(line), flush=True)
