@@ -67,7 +67,10 @@ weir_event *weir_round_put(weir_subscription *s, weir_round *round, const weir_o
 
 const weir_error *weir_round_error(weir_round *round, const weir_error *error)
 {
-    return (const weir_error *)weir_arena_copy(round->arena, error, sizeof *error);
+    weir_error *copy = weir_arena_alloc(round->arena, sizeof *copy);
+    if (copy)
+        *copy = *error;
+    return copy;
 }
 
 static uint32_t index_of(weir_subscription *s, const weir_partition *partition)
