@@ -45,9 +45,10 @@ typedef struct weir_command {
     bool (*run)(weir_session *session, weir_error *error); /* NULL: only a group of commands */
 } weir_command;
 
-extern const weir_command weir_letter_commands[]; /* of commands_letters.c; NULL name ends */
-extern const weir_option weir_global_options[];   /* every command has them */
-extern const weir_option weir_format_option[];    /* commands with formats have it */
+/* Of commands_projections.c and commands_letters.c; NULL name ends. */
+extern const weir_command weir_projection_commands[], weir_letter_commands[];
+extern const weir_option weir_global_options[]; /* every command has them */
+extern const weir_option weir_format_option[];  /* commands with formats have it */
 
 /* weir_command_after returns the next of all commands, groups before their commands: the first
  * after NULL, NULL after the last. */

@@ -19,6 +19,8 @@
         name, 0, value, preset, doc, true, least, NULL                                             \
     }
 
+#define ONE_AGGREGATE(doc) TEXT("aggregate", "TYPE ID", doc)
+
 #define EXITS_FAILED "1 failed, 2 usage or configuration"
 
 #endif

@@ -140,51 +140,6 @@ static const weir_option run_options[] = {
     {0},
 };
 
-static const weir_option projection_status_options[] = {
-    TEXT("max-lag", "N|Ns", "exit 1 beyond N events or N seconds, or when one has stopped"),
-    FLAG("all-generations", "show those that do not serve, too"),
-    {0},
-};
-
-static const weir_option projection_rollback_options[] = {
-    FLAG("replace-views", "drop and make again the views that must lose or change columns"),
-    NUMBER("wait", "SECONDS", "30", 0, "how long to try while readers hold locks"),
-    FLAG("execute", "do it"),
-    {0},
-};
-
-static const weir_option projection_rebuild_options[] = {
-    FLAG("all", "every projection of the configuration, one after another"),
-    NUMBER("parallel", "N", "1", 1, "lanes that apply side by side; 1: the order of the store"),
-    FLAG("replace-views", "drop and make again the views that must lose or change columns"),
-    NUMBER("wait", "SECONDS", "60", 0, "how long to wait for readers that are in the way"),
-    FLAG("force", "do not wait for readers whose snapshots are older than the new tables"),
-    FLAG("execute", "do it"),
-    {0},
-};
-
-static const weir_option projection_drop_options[] = {
-    NUMBER("generation", "N", NULL, 1, "which one"),
-    NUMBER("wait", "SECONDS", "30", 0, "how long to try while somebody holds locks"),
-    FLAG("execute", "do it"),
-    {0},
-};
-
-#define ONE_AGGREGATE(doc) TEXT("aggregate", "TYPE ID", doc)
-
-static const weir_option projection_step_options[] = {
-    ONE_AGGREGATE("whose events; required"),
-    {0},
-};
-
-static const weir_option projection_try_options[] = {
-    TEXT("into", "SCHEMA", "the schema to make; required"),
-    ONE_AGGREGATE("only the events of one aggregate"),
-    NUMBER("limit", "N", NULL, 1, "at most so many events"),
-    FLAG("replace", "drop the schema first, if projection try made it"),
-    {0},
-};
-
 static const weir_option verify_projection_options[] = {
     NUMBER("sample", "N", NULL, 1, "only so many aggregates, taken at random; apply: aggregate"),
     ONE_AGGREGATE("only one aggregate; apply: aggregate"),
@@ -439,111 +394,10 @@ static const weir_command work[] = {
      NULL, NULL, 0, 0, 0, WEIR_NEEDS_CONFIG | WEIR_NEEDS_LOG | WEIR_AS_RELAY | WEIR_AS_PROJECTOR,
      weir_verb_serve},
 
-    {"projection", "", "look at projections, control and rebuild them",
-     "Lists projections, shows how far they are, controls and rebuilds them.", NULL, NULL, NULL, 0,
-     0, 0, WEIR_NEEDS_NOTHING, NULL},
-    {"projection list", "", "list the projections of the configuration",
-     "Lists the projections of projections.files. Nothing is connected.",
-     "  weir projection list\n", NULL, NULL, WEIR_FORMATS_ALL, 0, 0, WEIR_NEEDS_CONFIG,
-     weir_verb_projection_list},
-    {"projection status", "[NAME]...", "show how far projections and handlers are",
-     "Shows generation, state, events applied and lag, in events (not read yet and not relayed\n"
-     "yet) and in seconds (age of the oldest event not applied). PARKED aggregates have LETTERS\n"
-     "that wait (weir dlq list). State:\n"
-     "  running      a process that applies it is connected to the store\n"
-     "  not running  none is: start `weir run` or `weir serve`\n"
-     "  stopped      it stopped itself, see WHY; the next start goes on at that very event\n"
-     "  paused       by `weir projection pause`; `resume` ends it\n"
-     "  not started  it has never run\n"
-     "BEHIND FOR, when it is behind: stopped, paused or not running; waiting lock (its session "
-     "waits\n"
-     "for that of another process, which is named); broker (Kafka does not answer); handler (it\n"
-     "reads, and the topics hold more); relay (events are not in Kafka yet); parked (nothing but\n"
-     "dead letters waits).\n"
-     "With --all-generations also those that do not serve; their lag is counted in the store "
-     "alone:\n"
-     "  kept         it served before: see `weir projection rollback`\n"
-     "  unfinished   a rebuild has made it",
-     "  weir projection status\n"
-     "  weir projection status user_list --max-lag 30s\n"
-     "  weir projection status --all-generations -o json\n",
-     "1 failed, or beyond --max-lag, 2 usage or configuration, 3 no projection of that name",
-     projection_status_options, WEIR_FORMATS_ALL, 0, -1, WEIR_NEEDS_CONFIG | WEIR_AS_READER,
-     weir_verb_projection_status},
-    {"projection rebuild", "[NAME]...", "make its tables anew while the old ones serve",
-     "Makes the next generation of the projection's tables from all events of the store, as the\n"
-     "file has them now, while readers use the old tables and the runtime goes on feeding them.\n"
-     "When the new ones have caught up, readers and runtime move over to them in one moment. The\n"
-     "old generation is kept, no longer fed, for `weir projection rollback`. Without --execute it\n"
-     "only says what it would do.\n"
-     "\n"
-     "What is interrupted is gone on with by the next rebuild of the same file. A reader in a\n"
-     "REPEATABLE READ transaction must not find tables that are younger than its snapshot: the\n"
-     "switch waits for such readers (--wait), or does not (--force). Events that a handler "
-     "refuses\n"
-     "become dead letters of the new generation.",
-     "  weir projection rebuild user_list\n"
-     "  weir projection rebuild user_list --execute\n"
-     "  weir projection rebuild --all --parallel 2 --execute\n",
-     "1 failed, 2 usage, configuration or views that cannot be kept, 3 no projection of that "
-     "name,\n"
-     "or it is being rebuilt, 4 a reader was in the way",
-     projection_rebuild_options, 0, 0, -1, WEIR_NEEDS_CONFIG | WEIR_AS_PROJECTOR,
-     weir_verb_projection_rebuild},
-    {"projection rollback", "NAME", "take readers back to the generation before",
-     "Moves the views back to the latest kept generation that served before, in one transaction,\n"
-     "and says first what that means. Its tables are as they were when it served last; then what\n"
-     "runs with that generation's file feeds it on from its checkpoints. What runs with another\n"
-     "file stops itself. The generation that is left is kept. Views that would lose columns, or\n"
-     "change their types, are replaced only with --replace-views, and the views that depend on\n"
-     "them with them. Nobody stands in line for it: a switch that has waited 50 ms for a reader's\n"
-     "lock steps back, and tries again.",
-     "  weir projection rollback user_list\n"
-     "  weir projection rollback user_list --execute\n",
-     "1 failed, 2 usage, configuration or refused views, 3 nothing to go back to, 4 a reader was\n"
-     "in the way",
-     projection_rollback_options, 0, 1, 1, WEIR_NEEDS_CONFIG | WEIR_AS_PROJECTOR,
-     weir_verb_projection_rollback},
-    {"projection drop", "NAME", "remove a generation that does not serve",
-     "Drops the schema of that generation's tables, its checkpoints and its dead letters, and\n"
-     "says first what that means. Refused while it serves, and while anything outside of the\n"
-     "schema depends on it.",
-     "  weir projection drop user_list --generation 1\n"
-     "  weir projection drop user_list --generation 1 --execute\n",
-     "1 failed, 2 usage, configuration or still used, 3 no such generation, 4 somebody was in the\n"
-     "way",
-     projection_drop_options, 0, 1, 1, WEIR_NEEDS_CONFIG | WEIR_AS_PROJECTOR,
-     weir_verb_projection_drop},
-    {"projection step", "NAME", "what each event of an aggregate does to a projection's rows",
-     "Applies the events of one aggregate, one by one, to empty tables of the projection, and "
-     "shows\n"
-     "which rows each of them inserted, updated (old and new values) and deleted. Everything is\n"
-     "rolled back. It ends at an event that a handler refuses: in the runtime, too, the later "
-     "ones\n"
-     "of the aggregate would wait behind it. Rows of other aggregates are not there: a handler "
-     "that\n"
-     "needs them finds none.",
-     "  weir projection step user_list --aggregate user u-1\n"
-     "  weir projection step user_list --aggregate user u-1 -o json\n",
-     "1 failed, or an event is refused, 2 usage, configuration, a refused projection or a type "
-     "that\n"
-     "it does not read, 3 no such projection or aggregate",
-     projection_step_options, WEIR_FORMATS_ALL, 1, 1,
-     WEIR_NEEDS_CONFIG | WEIR_AS_READER | WEIR_AS_PROJECTOR, weir_verb_projection_step},
-    {"projection try", "FILE", "apply the store's events to a projection that nobody runs yet",
-     "Makes a schema with the tables of a projection file, which need not be in the "
-     "configuration,\n"
-     "applies all events of its aggregate types as the file says, and leaves the tables for you "
-     "to\n"
-     "query. It is no subscription and is not fed any further: drop the schema when you have seen\n"
-     "enough. An event that is refused is named and left out.",
-     "  weir projection try projections/user_list.sql --into user_list_try\n"
-     "  weir projection try new.sql --into look --limit 1000 --replace\n",
-     "1 failed, or events were refused, 2 usage, configuration or a refused file, 3 no such\n"
-     "aggregate, or the schema exists",
-     projection_try_options, WEIR_FORMATS_ALL, 1, 1,
-     WEIR_NEEDS_CONFIG | WEIR_AS_READER | WEIR_AS_PROJECTOR, weir_verb_projection_try},
+    {0},
+};
 
+static const weir_command topics[] = {
     {"topic", "", "look at topics and make them",
      "Shows which topic every aggregate type has, and makes topics.", NULL, NULL, NULL, 0, 0, 0,
      WEIR_NEEDS_NOTHING, NULL},
@@ -712,7 +566,8 @@ static const weir_command program[] = {
     {0},
 };
 
-static const weir_command *const tables[] = {work, weir_letter_commands, program, NULL};
+static const weir_command *const tables[] = {
+    work, weir_projection_commands, topics, weir_letter_commands, program, NULL};
 
 const weir_command *weir_command_after(const weir_command *command)
 {

@@ -12,10 +12,8 @@
 
 #include "consumer/subscription_int.h"
 
-#define BEGIN_CALL 0
-#define MOVE_CALL 1
-#define STATEMENT_TIMEOUT "57014" /* fewer events may be quicker */
-#define ATTEMPT_MS 10             /* before the second attempt; each other one waits longer */
+#define OWN_CALLS 2   /* BEGIN and the swap; letters follow */
+#define ATTEMPT_MS 10 /* before the second attempt; each other one waits longer */
 #define ATTEMPT_MAX_MS 1000
 
 typedef enum outcome {
@@ -42,117 +40,6 @@ bool weir_apply_prepare(weir_connection *connection, weir_error *error)
 {
     return weir_connection_prepare(connection, "begin", "BEGIN", error) &&
            weir_connection_prepare(connection, "commit", "COMMIT", error);
-}
-
-static bool grow(weir_calls *calls)
-{
-    size_t capacity = calls->capacity ? calls->capacity * 2 : 64;
-    weir_call *more = weir_arena_alloc(calls->arena, capacity * sizeof *more);
-    size_t *event = weir_arena_alloc(calls->arena, capacity * sizeof *event);
-    const char **label = weir_arena_alloc(calls->arena, capacity * sizeof *label);
-    if (!more || !event || !label)
-        return false;
-    if (calls->count > 0) {
-        memcpy(more, calls->calls, calls->count * sizeof *more);
-        memcpy(event, calls->event, calls->count * sizeof *event);
-        memcpy(label, calls->label, calls->count * sizeof *label);
-    }
-    calls->calls = more;
-    calls->event = event;
-    calls->label = label;
-    calls->capacity = capacity;
-    return true;
-}
-
-bool weir_calls_add(weir_calls *calls, weir_call call, size_t event, const char *label,
-                    weir_error *error)
-{
-    if (calls->count == calls->capacity && !grow(calls))
-        return weir_fail(error, WEIR_FATE_RETRY, "the batch does not fit its memory");
-    calls->calls[calls->count] = call;
-    calls->event[calls->count] = event;
-    calls->label[calls->count] = label;
-    calls->count++;
-    return true;
-}
-
-static bool is_mine(const weir_lane *lane, int32_t number)
-{
-    return (size_t)number % lane->subscription->lanes.count == lane->number;
-}
-
-static void raise_to(int64_t *value, int64_t least)
-{
-    *value = *value > least ? *value : least;
-}
-
-/* Sets to_* of the lane's rows: where this slice takes them. What was skipped behind the last event
- * goes with the last slice. An event from the store moves the position alone. */
-static void plan_moves(const slice *part)
-{
-    size_t count;
-    weir_partition *partitions = weir_subscription_partitions(part->lane->subscription, &count);
-    bool last = part->to == part->share->count;
-    for (size_t i = 0; i < count; i++)
-        for (int32_t l = 0; l < partitions[i].lanes; l++) {
-            weir_row *row = &partitions[i].rows[l];
-            if (!is_mine(part->lane, l))
-                continue;
-            row->to_offset = row->next_offset;
-            row->to_position = row->position;
-            row->to_events = 0;
-        }
-    for (size_t i = part->from; i < part->to; i++) {
-        const weir_origin *origin = &part->share->origins[i];
-        weir_row *row = &partitions[origin->partition].rows[origin->lane];
-        raise_to(&row->to_offset, origin->offset == WEIR_FROM_STORE ? 0 : origin->offset + 1);
-        raise_to(&row->to_position, part->share->events[i].position);
-        row->to_events++;
-    }
-    for (size_t i = 0; last && i < part->round->reach_count; i++)
-        for (int32_t l = 0; l < partitions[i].lanes; l++)
-            if (is_mine(part->lane, l)) {
-                raise_to(&partitions[i].rows[l].to_offset, part->round->reach[i].offset);
-                raise_to(&partitions[i].rows[l].to_position, part->round->reach[i].position);
-            }
-}
-
-static int fill_moves(const slice *part)
-{
-    size_t count;
-    weir_subscription *s = part->lane->subscription;
-    weir_partition *partitions = weir_subscription_partitions(s, &count);
-    weir_moves_begin(&part->lane->moves);
-    for (size_t i = 0; i < count; i++)
-        for (int32_t l = 0; l < partitions[i].lanes; l++) {
-            const weir_row *row = &partitions[i].rows[l];
-            if (is_mine(part->lane, l) &&
-                (row->to_offset != row->next_offset || row->to_position != row->position))
-                weir_moves_add(&part->lane->moves, &partitions[i], l);
-        }
-    return weir_moves_end(&part->lane->moves, weir_subscription_owner(s));
-}
-
-static void keep_moves(const slice *part)
-{
-    size_t count;
-    weir_subscription *s = part->lane->subscription;
-    weir_partition *partitions = weir_subscription_partitions(s, &count);
-    pthread_mutex_lock(&s->lanes.lock);
-    for (size_t i = 0; i < count; i++) {
-        weir_partition *p = &partitions[i];
-        int64_t lowest = INT64_MAX;
-        for (int32_t l = 0; l < p->lanes; l++) {
-            weir_row *row = &p->rows[l];
-            if (is_mine(part->lane, l)) {
-                row->next_offset = row->to_offset;
-                row->position = row->to_position;
-            }
-            lowest = row->next_offset < lowest ? row->next_offset : lowest;
-        }
-        atomic_store(&p->committed, lowest);
-    }
-    pthread_mutex_unlock(&s->lanes.lock);
 }
 
 static bool add_plain(weir_calls *calls, const char *statement, weir_error *error)
@@ -206,33 +93,42 @@ static bool add_letter(const slice *part, size_t i, weir_calls *calls, weir_erro
            weir_calls_add(calls, call, i, NULL, error);
 }
 
+/* Room for what of the slice is no letter; what the batch has of it already is copied. */
+static weir_event *gather(const slice *part, weir_batch *batch, weir_error *error)
+{
+    weir_event *rest = weir_arena_alloc(part->lane->arena, (part->to - part->from) * sizeof *rest);
+    if (!rest) {
+        weir_fail(error, WEIR_FATE_RETRY, "the batch does not fit its memory");
+        return NULL;
+    }
+    memcpy(rest, batch->events, batch->count * sizeof *rest);
+    batch->events = rest;
+    return rest;
+}
+
 /* Letters first, so that a call that fails behind them is the handler's or the commit's. What is
  * left to apply is gathered if there are any. */
 static bool add_letters(const slice *part, weir_calls *calls, weir_batch *batch, weir_error *error)
 {
-    size_t letters = 0, count = part->to - part->from;
-    *batch = (weir_batch){part->share->events + part->from, count, part->lane->arena};
+    const weir_event *events = part->share->events;
+    weir_event *rest = NULL;
+    *batch = (weir_batch){events + part->from, 0, part->lane->arena};
     for (size_t i = part->from; i < part->to; i++) {
-        if (!is_letter(part, i))
+        if (is_letter(part, i)) {
+            if (!rest && !(rest = gather(part, batch, error)))
+                return false;
+            if (!add_letter(part, i, calls, error))
+                return false;
             continue;
-        if (!add_letter(part, i, calls, error))
-            return false;
-        letters++;
+        }
+        if (rest)
+            rest[batch->count] = events[i];
+        batch->count++;
     }
-    if (letters == 0)
-        return true;
-    weir_event *rest = weir_arena_alloc(part->lane->arena, (count - letters + 1) * sizeof *rest);
-    if (!rest)
-        return weir_fail(error, WEIR_FATE_RETRY, "the batch does not fit its memory");
-    batch->events = rest;
-    batch->count = 0;
-    for (size_t i = part->from; i < part->to; i++)
-        if (!is_letter(part, i))
-            rest[batch->count++] = part->share->events[i];
     return true;
 }
 
-/* own: how many of the first calls are the runtime's. */
+/* own: how many of the first calls are the runtime's: two, and one for each letter. */
 static bool collect(const slice *part, weir_calls *calls, size_t *own, weir_error *error)
 {
     weir_subscription *s = part->lane->subscription;
@@ -290,7 +186,7 @@ static outcome blame(const weir_lane *lane, const weir_calls *calls, int failed,
     size_t call = (size_t)failed;
     if (call < own || !weir_store_alive(lane->store))
         error->fate = WEIR_FATE_RETRY;
-    bool slow = call >= own && strcmp(error->sqlstate, STATEMENT_TIMEOUT) == 0;
+    bool slow = call >= own && strcmp(error->sqlstate, WEIR_STATEMENT_TIMEOUT) == 0;
     if (error->fate == WEIR_FATE_RETRY)
         return slow ? TOO_LARGE : GIVE_UP;
     if (call < calls->count && calls->label[call])
@@ -316,13 +212,11 @@ static void count_applied(const slice *part, int64_t started_us)
 }
 
 /* After the commit: a condemned event's aggregate is parked from now on. */
-static void note_letters(const slice *part)
+static void note_letters(const slice *part, size_t letters)
 {
     weir_subscription *s = part->lane->subscription;
-    size_t letters = 0;
-    for (size_t i = part->from; i < part->to; i++)
-        letters += is_letter(part, i);
     weir_metric_add(s->meters.letters, (double)letters);
+    part->lane->letters += letters;
     const weir_event *event = &part->share->events[part->from];
     if (!part->condemned || is_parked(part, part->from))
         return;
@@ -349,16 +243,16 @@ static outcome transact(const slice *part, weir_error *error)
         return GIVE_UP;
     }
     weir_arena_reset(part->lane->arena);
-    plan_moves(part);
-    if (fill_moves(part) == 0)
+    weir_moves_plan(part->lane, part->round, part->from, part->to);
+    if (weir_moves_fill(part->lane) == 0)
         return DONE;
     if (!collect(part, &calls, &own, error))
         return error->fate == WEIR_FATE_RETRY ? TOO_LARGE : REFUSED;
     if (!send(part->lane, &calls, &failed, error))
         return blame(part->lane, &calls, failed, own, error);
-    keep_moves(part);
+    weir_moves_keep(part->lane);
     count_applied(part, started_us);
-    note_letters(part);
+    note_letters(part, own - OWN_CALLS);
     if (WEIR_FAILPOINT(consumer_after_commit)) {
         weir_fail(error, WEIR_FATE_RETRY, "failpoint after commit");
         return GIVE_UP;
@@ -410,7 +304,7 @@ static outcome attempt(const slice *part, weir_error *error)
 static void name_large(const slice *part, weir_error *error)
 {
     const weir_subscription *s = part->lane->subscription;
-    if (strcmp(error->sqlstate, STATEMENT_TIMEOUT) == 0)
+    if (strcmp(error->sqlstate, WEIR_STATEMENT_TIMEOUT) == 0)
         error->fate = WEIR_FATE_POISON;
     else
         weir_fail(error, WEIR_FATE_POISON,
@@ -510,10 +404,10 @@ static outcome apply_halves(slice part, weir_error *error)
     return o == DONE ? apply_part(second, error) : o;
 }
 
-static void warn_set_statement(weir_lane *lane, const weir_error *refused, double letters)
+static void warn_set_statement(weir_lane *lane, const weir_error *refused, uint64_t letters)
 {
     const weir_subscription *s = lane->subscription;
-    if (lane->warned_set_statement || weir_metric_value(s->meters.letters) > letters)
+    if (lane->warned_set_statement || lane->letters > letters)
         return;
     lane->warned_set_statement = true;
     WEIR_WARN("subscription", s->name,
@@ -527,7 +421,7 @@ static outcome apply_part(slice part, weir_error *error)
     bool alone = part.to - part.from == 1, unreadable = has_unreadable(&part);
     if (unreadable)
         return alone ? judge_unreadable(part, error) : apply_halves(part, error);
-    double letters = weir_metric_value(part.lane->subscription->meters.letters);
+    uint64_t letters = part.lane->letters;
     outcome o = transact(&part, error);
     if (part.to == part.from || (o != REFUSED && o != TOO_LARGE))
         return o;

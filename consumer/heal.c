@@ -116,9 +116,11 @@ static char *type_of(weir_subscription *s, const char *topic, weir_error *error)
 bool weir_heal(weir_subscription *s, weir_round *round, weir_partition *partition, int64_t upto,
                weir_error *error)
 {
-    size_t count;
-    healer h = {.s = s, .round = round, .partition = partition, .upto = upto};
-    h.index = (uint32_t)(partition - weir_subscription_partitions(s, &count));
+    healer h = {.s = s,
+                .round = round,
+                .partition = partition,
+                .index = weir_subscription_index(s, partition),
+                .upto = upto};
     int64_t from = partition->gate.position;
     char *type = type_of(s, partition->topic, error);
     bool ok = type && read_chunks(&h, type, error);

@@ -73,12 +73,6 @@ const weir_error *weir_round_error(weir_round *round, const weir_error *error)
     return copy;
 }
 
-static uint32_t index_of(weir_subscription *s, const weir_partition *partition)
-{
-    size_t count;
-    return (uint32_t)(partition - weir_subscription_partitions(s, &count));
-}
-
 static void skip(weir_round *round, const weir_message *message)
 {
     if (message->offset >= message->partition->seen_offset)
@@ -165,7 +159,7 @@ static bool take(weir_subscription *s, weir_round *round, const weir_message *me
     if (!raw)
         return fail_memory(s, message, error);
     weir_event event = {.position = chain ? chain->position : 0};
-    weir_origin origin = {index_of(s, p), 0, message->offset, raw, NULL};
+    weir_origin origin = {weir_subscription_index(s, p), 0, message->offset, raw, NULL};
     weir_fields fields;
     weir_fields_find(raw->headers, raw->header_count, &fields);
     if (!chain || !weir_event_read(&fields, chain, raw->value, s->upcasters, round->arena,

@@ -63,6 +63,7 @@ typedef struct weir_lane {
     weir_arena *arena; /* of one transaction */
     weir_moves moves;
     weir_parked_set parked;
+    uint64_t letters; /* written by it */
     bool warned_set_statement;
     bool nudge_again; /* more letters are due than there was time for */
 } weir_lane;
@@ -108,6 +109,16 @@ bool weir_lanes_failed(struct weir_subscription *s, weir_error *error);
 
 /* weir_lanes_nudge makes the lanes look for letters that are due. */
 void weir_lanes_nudge(struct weir_subscription *s);
+
+/* moves.c, in a lane's thread. weir_moves_plan sets to_* of the lane's rows: where events from..to
+ * of its share take them; what was skipped behind the last event goes with the last of them, and an
+ * event from the store moves the position alone. weir_moves_fill makes the swap's parameters of it
+ * and returns how many rows move; weir_moves_keep, after the commit, notes that they did. */
+void weir_moves_plan(const weir_lane *lane, const weir_round *round, size_t from, size_t to);
+int weir_moves_fill(weir_lane *lane);
+void weir_moves_keep(const weir_lane *lane);
+
+#define WEIR_STATEMENT_TIMEOUT "57014" /* SQLSTATE: fewer events may be quicker */
 
 /* apply.c, in a lane's thread. weir_apply carries out the lane's share of a round, checkpoints
  * included. False: RETRY, or CONFLICT when the checkpoint was moved by another; any other fate: the

@@ -78,34 +78,20 @@ void weir_parked_clear(weir_parked_set *set)
     *set = (weir_parked_set){0};
 }
 
-static weir_lane *lane_of(weir_subscription *s, const char *topic, int32_t number,
-                          const char *aggregate_id)
-{
-    size_t count;
-    const weir_partition *partitions = weir_subscription_partitions(s, &count);
-    for (size_t i = 0; i < count; i++)
-        if (weir_place_order(partitions[i].topic, partitions[i].number, topic, number) == 0)
-            return weir_subscription_lane(s, weir_partition_lane(&partitions[i], aggregate_id));
-    return NULL; /* another member's */
-}
-
 bool weir_parked_load(weir_subscription *s, weir_error *error)
 {
-    char generation[24];
-    const weir_param params[] = {WEIR_PARAM_TEXT(s->name),
-                                 weir_param_integer(s->generation, generation)};
-    weir_result *rows =
-        weir_connection_query(weir_store_connection(s->store), "parked_load", params, 2, error);
+    weir_result *rows = weir_subscription_ask(s, s->store, "parked_load", error);
     if (!rows)
         return false;
     for (size_t i = 0; i < s->lanes.count; i++)
         weir_parked_clear(&s->lanes.all[i].parked);
     for (int i = 0; i < weir_result_rows(rows); i++) {
         const char *id = weir_result_value(rows, i, 1);
-        weir_lane *lane =
-            lane_of(s, weir_result_value(rows, i, 2), (int32_t)weir_result_integer(rows, i, 3), id);
-        if (lane)
-            weir_parked_add(&lane->parked, weir_result_value(rows, i, 0), id);
+        const weir_partition *p = weir_subscription_find(s, weir_result_value(rows, i, 2),
+                                                         (int32_t)weir_result_integer(rows, i, 3));
+        if (p)
+            weir_parked_add(&weir_subscription_lane(s, weir_partition_lane(p, id))->parked,
+                            weir_result_value(rows, i, 0), id);
     }
     weir_result_free(rows);
     return true;

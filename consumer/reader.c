@@ -64,10 +64,10 @@ static bool connect_store(weir_subscription *s, weir_error *error)
         return false;
     snprintf(s->store_id, sizeof s->store_id, "%s", weir_store_id(s->store));
     s->resume = true;
-    if (settle(s, error))
-        return true;
-    weir_reader_disconnect(s);
-    return false;
+    s->settled = settle(s, error);
+    if (!s->settled)
+        weir_reader_disconnect(s);
+    return s->settled;
 }
 
 static int32_t recorded_partitions(const weir_subscription *s, const char *topic)
@@ -117,12 +117,8 @@ static bool load_partitions(weir_subscription *s, weir_error *error)
 /* Asks whether a person wants something else, and which letters are due. */
 static bool control(weir_subscription *s, weir_error *error)
 {
-    char generation[24];
-    const weir_param params[] = {WEIR_PARAM_TEXT(s->name),
-                                 weir_param_integer(s->generation, generation)};
     s->controlled_us = weir_clock_monotonic_us();
-    weir_result *row = weir_connection_query(weir_store_connection(s->store),
-                                             "subscription_control", params, 2, error);
+    weir_result *row = weir_subscription_ask(s, s->store, "subscription_control", error);
     if (!row)
         return false;
     bool paused = weir_result_bool(row, 0, 0);
@@ -165,8 +161,9 @@ static bool resume(weir_subscription *s, weir_error *error)
     weir_lanes_abandon(s, s->drain_ms);
     weir_lanes_close(s, true);
     s->rewind = false;
-    if (!settle(s, error) || !control(s, error))
+    if ((!s->settled && !settle(s, error)) || !control(s, error))
         return false;
+    s->settled = false; /* the next time another generation may serve */
     bool leads = true;
     if (!s->source && !weir_store_source_lead(s, &leads, error))
         return false;
@@ -349,6 +346,7 @@ bool weir_reader_rest(weir_subscription *s, weir_error *error)
         WEIR_WARN("subscription", s->name, "trying again until it works",
                   WEIR_TEXT("cause", error->message));
     s->troubled = true;
+    s->settled = false;
     weir_lanes_abandon(s, s->drain_ms);
     if (s->store && !weir_store_alive(s->store))
         weir_reader_disconnect(s);

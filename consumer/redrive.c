@@ -169,8 +169,8 @@ static progress read_letter(const parcel *p, letter *l, weir_error *error)
     bool any = weir_result_rows(row) > 0, fits = true;
     if (any) {
         snprintf(l->id, sizeof l->id, "%s", weir_result_value(row, 0, 0));
-        l->position = weir_result_integer(row, 0, 2);
-        fits = read_bytes(p->lane->arena, weir_result_value(row, 0, 3), &l->value.bytes,
+        l->position = weir_result_integer(row, 0, 1);
+        fits = read_bytes(p->lane->arena, weir_result_value(row, 0, 2), &l->value.bytes,
                           &l->value.length);
     }
     weir_result_free(row);
@@ -236,7 +236,7 @@ static bool apply_event(parcel *p, const letter *l, const weir_event *event, wei
         error->fate = WEIR_FATE_RETRY;
     else if ((size_t)failed < own && calls.label[failed])
         weir_error_prefix(error, "%s", calls.label[failed]);
-    if (strcmp(error->sqlstate, "57014") == 0)
+    if (strcmp(error->sqlstate, WEIR_STATEMENT_TIMEOUT) == 0)
         error->fate = WEIR_FATE_POISON;
     return false;
 }
@@ -325,24 +325,14 @@ static bool work_off(parcel *p, int64_t until_us, bool *finished, weir_error *er
     return at != FAILED;
 }
 
-static weir_partition *find_partition(weir_subscription *s, const char *topic, int32_t number)
-{
-    size_t count;
-    weir_partition *partitions = weir_subscription_partitions(s, &count);
-    for (size_t i = 0; i < count; i++)
-        if (weir_place_order(partitions[i].topic, partitions[i].number, topic, number) == 0)
-            return &partitions[i];
-    return NULL;
-}
-
 /* Whether the aggregate in a row of letter_due is this lane's. */
 static bool take_parcel(weir_lane *lane, const weir_result *due, int row, parcel *p)
 {
     weir_subscription *s = lane->subscription;
     *p = (parcel){
         .lane = lane, .type = weir_result_value(due, row, 0), .id = weir_result_value(due, row, 1)};
-    p->partition = find_partition(s, weir_result_value(due, row, 2),
-                                  (int32_t)weir_result_integer(due, row, 3));
+    p->partition = weir_subscription_find(s, weir_result_value(due, row, 2),
+                                          (int32_t)weir_result_integer(due, row, 3));
     if (!p->partition)
         return false;
     p->row = weir_partition_lane(p->partition, p->id);
@@ -356,12 +346,8 @@ static bool take_parcel(weir_lane *lane, const weir_result *due, int row, parcel
 bool weir_redrive(weir_lane *lane, weir_error *error)
 {
     weir_subscription *s = lane->subscription;
-    char generation[24];
-    const weir_param params[] = {WEIR_PARAM_TEXT(s->name),
-                                 weir_param_integer(s->generation, generation)};
     int64_t until_us = weir_clock_monotonic_us() + TURN_US;
-    weir_result *due =
-        weir_connection_query(weir_store_connection(lane->store), "letter_due", params, 2, error);
+    weir_result *due = weir_subscription_ask(s, lane->store, "letter_due", error);
     bool ok = due != NULL, finished = true;
     for (int i = 0; ok && finished && i < weir_result_rows(due); i++) {
         parcel p;

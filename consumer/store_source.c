@@ -34,11 +34,7 @@ void weir_store_source_close(weir_subscription *s)
 
 bool weir_store_source_lead(weir_subscription *s, bool *leads, weir_error *error)
 {
-    char generation[24];
-    const weir_param params[] = {WEIR_PARAM_TEXT(s->name),
-                                 weir_param_integer(s->generation, generation)};
-    weir_result *row = weir_connection_query(weir_store_connection(s->store), "subscription_lead",
-                                             params, 2, error);
+    weir_result *row = weir_subscription_ask(s, s->store, "subscription_lead", error);
     *leads = row && weir_result_bool(row, 0, 0);
     weir_result_free(row);
     if (row && *leads == s->stored->waits) {

@@ -103,6 +103,25 @@ void weir_subscription_watch(weir_subscription *s, weir_reach_fn *fn, void *cont
     s->watch_context = context;
 }
 
+weir_partition *weir_subscription_find(weir_subscription *s, const char *topic, int32_t number)
+{
+    size_t count;
+    weir_partition *partitions = weir_subscription_partitions(s, &count);
+    for (size_t i = 0; i < count; i++)
+        if (weir_place_order(partitions[i].topic, partitions[i].number, topic, number) == 0)
+            return &partitions[i];
+    return NULL;
+}
+
+weir_result *weir_subscription_ask(const weir_subscription *s, weir_store *store,
+                                   const char *statement, weir_error *error)
+{
+    char generation[24];
+    const weir_param params[] = {WEIR_PARAM_TEXT(s->name),
+                                 weir_param_integer(s->generation, generation)};
+    return weir_connection_query(weir_store_connection(store), statement, params, 2, error);
+}
+
 void weir_subscription_upcast(weir_subscription *s, const weir_upcasters *upcasters)
 {
     s->upcasters = upcasters;

@@ -81,6 +81,7 @@ struct weir_subscription {
     bool resume;          /* checkpoints must be read before reading on */
     bool rewind;          /* what was handed over must be applied first, then so */
     bool leveling;        /* some partition is to get another number of lanes */
+    bool settled;         /* on this connection, and nothing has failed since */
     bool waits;           /* paused, or another process leads */
     bool paused;          /* by a person */
     int64_t parked_count; /* aggregates, of all members; as last asked */
@@ -114,6 +115,20 @@ static inline weir_partition *weir_subscription_partitions(weir_subscription *s,
     *count = s->stored ? 1 : 0;
     return s->stored ? &s->stored->partition : NULL;
 }
+
+/* weir_subscription_index is an owned partition's place among them; weir_subscription_find finds
+ * one, NULL if it is another member's. */
+static inline uint32_t weir_subscription_index(weir_subscription *s,
+                                               const weir_partition *partition)
+{
+    size_t count;
+    return (uint32_t)(partition - weir_subscription_partitions(s, &count));
+}
+weir_partition *weir_subscription_find(weir_subscription *s, const char *topic, int32_t number);
+
+/* weir_subscription_ask calls a statement whose parameters are subscription and generation. */
+weir_result *weir_subscription_ask(const weir_subscription *s, weir_store *store,
+                                   const char *statement, weir_error *error);
 
 /* weir_subscription_lane: who applies lane number l of any partition. */
 static inline weir_lane *weir_subscription_lane(weir_subscription *s, int32_t l)

@@ -1,6 +1,6 @@
--- letter_next: subscription, generation, aggregate type, aggregate id. The first letter that waits: id, offset,
+-- letter_next: subscription, generation, aggregate type, aggregate id. The first letter that waits: id,
 -- position, the value to apply, in hex. Nobody edits or marks it before the end of the transaction.
-SELECT d.id, d.message_offset, d.position, encode(coalesce(d.edited, d.value), 'hex')
+SELECT d.id, d.position, encode(coalesce(d.edited, d.value), 'hex')
 FROM weir.dead_letters d
 WHERE d.subscription = $1::text AND d.generation = $2::integer
   AND d.aggregate_type = $3::text AND d.aggregate_id = $4::text AND d.status = 'waiting'

@@ -200,4 +200,18 @@ static inline int fixture_topic_close(void **state)
     return 0;
 }
 
+/* Runs SQL in the topic's store, or expects one value of it. */
+static inline void fixture_run(fixture_topic *topic, const char *sql)
+{
+    fixture_execute(weir_store_connection(topic->store->store), sql);
+}
+
+static inline void fixture_expect(fixture_topic *topic, const char *sql, const char *expected)
+{
+    char *value = fixture_value(weir_store_connection(topic->store->store), sql);
+    if (!value || strcmp(value, expected) != 0)
+        fail_msg("%s: %s, not %s", sql, value ? value : "null", expected);
+    free(value);
+}
+
 #endif

@@ -86,24 +86,11 @@ static void run_well(fixture_topic *topic)
         fail_msg("stopped: %s", error.message);
 }
 
-static void expect(fixture_topic *topic, const char *sql, const char *expected)
-{
-    char *value = fixture_value(weir_store_connection(topic->store->store), sql);
-    if (!value || strcmp(value, expected) != 0)
-        fail_msg("%s: %s, not %s", sql, value ? value : "null", expected);
-    free(value);
-}
-
-static void execute(fixture_topic *topic, const char *sql)
-{
-    fixture_execute(weir_store_connection(topic->store->store), sql);
-}
-
 static void make_topic(fixture_topic *topic, int partitions)
 {
     fixture_create_topic(topic, partitions);
     fixture_record_topic(topic, partitions);
-    execute(topic, SEEN);
+    fixture_run(topic, SEEN);
 }
 
 /* Ids repeat after 7 positions; versions are positions. */
@@ -116,33 +103,39 @@ static void produce_many(fixture_topic *topic, int count)
 
 static void expect_in_order(fixture_topic *topic)
 {
-    expect(topic,
-           "SELECT count(*) FROM (SELECT version, lag(version) OVER (PARTITION BY id ORDER BY nr)"
-           " AS before FROM public.seen) s WHERE before >= version",
-           "0");
+    fixture_expect(
+        topic,
+        "SELECT count(*) FROM (SELECT version, lag(version) OVER (PARTITION BY id ORDER BY nr)"
+        " AS before FROM public.seen) s WHERE before >= version",
+        "0");
 }
 
 static void test_a_refused_event_parks_its_aggregate_alone(void **state)
 {
     fixture_topic *topic = *state;
     make_topic(topic, 1);
-    execute(topic, "INSERT INTO public.bad VALUES (9)"); /* of o-2: 2, 9, 16, 23, 30, … */
+    fixture_run(topic, "INSERT INTO public.bad VALUES (9)"); /* of o-2: 2, 9, 16, 23, 30, … */
     produce_many(topic, 100);
     run_well(topic);
-    expect(topic, "SELECT count(*) || '|' || count(DISTINCT position) FROM public.seen", "86|86");
-    expect(topic, "SELECT string_agg(position::text, ',') FROM public.seen WHERE id = 'o-2'", "2");
-    expect(topic,
-           "SELECT count(*) || '|' || min(position) || '|' || max(position) || '|' ||"
-           " count(*) FILTER (WHERE cause = 'refused') FROM weir.dead_letters"
-           " WHERE status = 'waiting' AND aggregate_id = 'o-2'",
-           "14|9|100|1");
-    expect(topic,
-           "SELECT cause || '|' || attempts || '|' || error_class || '|' || error_text || '|' ||"
-           " message_offset || '|' || partition FROM weir.dead_letters WHERE position = 9",
-           "refused|5|P0001|seen.sql:1: bad event 9|8|0");
-    expect(topic, "SELECT next_offset || '|' || position || '|' || events FROM weir.checkpoints",
-           "100|100|100");
-    expect(topic, "SELECT aggregate_type || '/' || aggregate_id FROM weir.parked", "order/o-2");
+    fixture_expect(topic, "SELECT count(*) || '|' || count(DISTINCT position) FROM public.seen",
+                   "86|86");
+    fixture_expect(topic,
+                   "SELECT string_agg(position::text, ',') FROM public.seen WHERE id = 'o-2'", "2");
+    fixture_expect(topic,
+                   "SELECT count(*) || '|' || min(position) || '|' || max(position) || '|' ||"
+                   " count(*) FILTER (WHERE cause = 'refused') FROM weir.dead_letters"
+                   " WHERE status = 'waiting' AND aggregate_id = 'o-2'",
+                   "14|9|100|1");
+    fixture_expect(
+        topic,
+        "SELECT cause || '|' || attempts || '|' || error_class || '|' || error_text || '|' ||"
+        " message_offset || '|' || partition FROM weir.dead_letters WHERE position = 9",
+        "refused|5|P0001|seen.sql:1: bad event 9|8|0");
+    fixture_expect(topic,
+                   "SELECT next_offset || '|' || position || '|' || events FROM weir.checkpoints",
+                   "100|100|100");
+    fixture_expect(topic, "SELECT aggregate_type || '/' || aggregate_id FROM weir.parked",
+                   "order/o-2");
 }
 
 static void test_a_letter_keeps_the_message(void **state)
@@ -152,42 +145,46 @@ static void test_a_letter_keeps_the_message(void **state)
     fixture_produce(topic, 0, (fixture_message){.data = "{\"n\":   1, \"not\": json}"});
     fixture_flush(topic);
     run_well(topic);
-    expect(topic,
-           "SELECT convert_from(value, 'UTF8') || '|' || convert_from(key, 'UTF8') || '|' ||"
-           " convert_from(header_values[array_position(header_names, 'ce_position')], 'UTF8')"
-           " || '|' || (message_time > now() - interval '1 minute') FROM weir.dead_letters",
-           "{\"n\":   1, \"not\": json}|o-1|1|true");
+    fixture_expect(
+        topic,
+        "SELECT convert_from(value, 'UTF8') || '|' || convert_from(key, 'UTF8') || '|' ||"
+        " convert_from(header_values[array_position(header_names, 'ce_position')], 'UTF8')"
+        " || '|' || (message_time > now() - interval '1 minute') FROM weir.dead_letters",
+        "{\"n\":   1, \"not\": json}|o-1|1|true");
 }
 
 static void test_it_is_tried_again_in_order(void **state)
 {
     fixture_topic *topic = *state;
     make_topic(topic, 1);
-    execute(topic, "INSERT INTO public.bad VALUES (9), (23)");
+    fixture_run(topic, "INSERT INTO public.bad VALUES (9), (23)");
     produce_many(topic, 60);
     run_well(topic);
-    execute(topic, "DELETE FROM public.bad WHERE position = 9");
-    execute(topic, "UPDATE weir.dead_letters SET mark = 'retry' WHERE position = 9");
+    fixture_run(topic, "DELETE FROM public.bad WHERE position = 9");
+    fixture_run(topic, "UPDATE weir.dead_letters SET mark = 'retry' WHERE position = 9");
     run_well(topic); /* up to the next bad one */
-    expect(topic,
-           "SELECT string_agg(position::text, ',' ORDER BY nr) FROM public.seen WHERE id = 'o-2'",
-           "2,9,16");
-    expect(topic,
-           "SELECT string_agg(position || ' ' || cause || ' ' || status, ',' ORDER BY id)"
-           " FROM weir.dead_letters WHERE position < 40",
-           "9 refused applied,16 behind applied,23 refused waiting,30 behind waiting,37 behind "
-           "waiting");
-    execute(topic, "DELETE FROM public.bad");
-    execute(topic, "UPDATE weir.parked SET next_redrive_at = now()");
+    fixture_expect(
+        topic,
+        "SELECT string_agg(position::text, ',' ORDER BY nr) FROM public.seen WHERE id = 'o-2'",
+        "2,9,16");
+    fixture_expect(
+        topic,
+        "SELECT string_agg(position || ' ' || cause || ' ' || status, ',' ORDER BY id)"
+        " FROM weir.dead_letters WHERE position < 40",
+        "9 refused applied,16 behind applied,23 refused waiting,30 behind waiting,37 behind "
+        "waiting");
+    fixture_run(topic, "DELETE FROM public.bad");
+    fixture_run(topic, "UPDATE weir.parked SET next_redrive_at = now()");
     produce_many(topic, 40);
     run_well(topic);
-    expect(topic, "SELECT count(*) || '|' || count(DISTINCT position) FROM public.seen", "100|100");
+    fixture_expect(topic, "SELECT count(*) || '|' || count(DISTINCT position) FROM public.seen",
+                   "100|100");
     expect_in_order(topic);
-    expect(topic, "SELECT count(*) FROM weir.parked", "0");
-    expect(topic, "SELECT count(*) FROM weir.dead_letters WHERE status <> 'applied'", "0");
+    fixture_expect(topic, "SELECT count(*) FROM weir.parked", "0");
+    fixture_expect(topic, "SELECT count(*) FROM weir.dead_letters WHERE status <> 'applied'", "0");
     produce_many(topic, 7); /* and the live stream goes on */
     run_well(topic);
-    expect(topic, "SELECT count(*) FROM public.seen", "107");
+    fixture_expect(topic, "SELECT count(*) FROM public.seen", "107");
     expect_in_order(topic);
 }
 
@@ -195,19 +192,20 @@ static void test_a_discarded_one_lets_the_others_go(void **state)
 {
     fixture_topic *topic = *state;
     make_topic(topic, 1);
-    execute(topic, "INSERT INTO public.bad VALUES (9)");
+    fixture_run(topic, "INSERT INTO public.bad VALUES (9)");
     produce_many(topic, 40);
     run_well(topic);
-    execute(topic, "UPDATE weir.dead_letters SET mark = 'discard' WHERE position IN (9, 30)");
+    fixture_run(topic, "UPDATE weir.dead_letters SET mark = 'discard' WHERE position IN (9, 30)");
     run_well(topic);
-    expect(topic,
-           "SELECT string_agg(position::text, ',' ORDER BY nr) FROM public.seen WHERE id = 'o-2'",
-           "2,16,23,37");
-    expect(topic, "SELECT count(*) FROM weir.parked", "0");
-    expect(topic,
-           "SELECT string_agg(action, ',' ORDER BY at) FROM weir.dead_letter_log l"
-           " JOIN weir.dead_letters d ON d.id = l.letter WHERE d.position = 9",
-           "parked,discarded");
+    fixture_expect(
+        topic,
+        "SELECT string_agg(position::text, ',' ORDER BY nr) FROM public.seen WHERE id = 'o-2'",
+        "2,16,23,37");
+    fixture_expect(topic, "SELECT count(*) FROM weir.parked", "0");
+    fixture_expect(topic,
+                   "SELECT string_agg(action, ',' ORDER BY at) FROM weir.dead_letter_log l"
+                   " JOIN weir.dead_letters d ON d.id = l.letter WHERE d.position = 9",
+                   "parked,discarded");
 }
 
 static void test_an_edited_one_is_applied_as_edited(void **state)
@@ -217,11 +215,12 @@ static void test_an_edited_one_is_applied_as_edited(void **state)
     fixture_produce(topic, 0, (fixture_message){.data = "no json"});
     fixture_flush(topic);
     run_well(topic);
-    execute(topic, "UPDATE weir.dead_letters SET mark = 'retry', edited = '{\"a\": 1}'");
+    fixture_run(topic, "UPDATE weir.dead_letters SET mark = 'retry', edited = '{\"a\": 1}'");
     run_well(topic);
-    expect(topic, "SELECT data::text FROM public.seen", "{\"a\": 1}");
-    expect(topic, "SELECT convert_from(value, 'UTF8') || '|' || status FROM weir.dead_letters",
-           "no json|applied");
+    fixture_expect(topic, "SELECT data::text FROM public.seen", "{\"a\": 1}");
+    fixture_expect(topic,
+                   "SELECT convert_from(value, 'UTF8') || '|' || status FROM weir.dead_letters",
+                   "no json|applied");
 }
 
 static void test_unreadable_ones_are_parked_too(void **state)
@@ -231,10 +230,11 @@ static void test_unreadable_ones_are_parked_too(void **state)
     fixture_produce(topic, 0, (fixture_message){.broken = "ce_id"});
     produce_many(topic, 14);
     run_well(topic);
-    expect(topic,
-           "SELECT string_agg(position || ' ' || cause, ',' ORDER BY id) FROM weir.dead_letters",
-           "1 unreadable,8 behind,15 behind");
-    expect(topic, "SELECT count(*) FROM public.seen", "12");
+    fixture_expect(
+        topic,
+        "SELECT string_agg(position || ' ' || cause, ',' ORDER BY id) FROM weir.dead_letters",
+        "1 unreadable,8 behind,15 behind");
+    fixture_expect(topic, "SELECT count(*) FROM public.seen", "12");
 }
 
 static void test_skip_goes_on_with_the_aggregate(void **state)
@@ -242,13 +242,14 @@ static void test_skip_goes_on_with_the_aggregate(void **state)
     fixture_topic *topic = *state;
     fixture_configure(topic, "subscriptions.scribe.on_poison=skip", NULL);
     make_topic(topic, 1);
-    execute(topic, "INSERT INTO public.bad VALUES (9)");
+    fixture_run(topic, "INSERT INTO public.bad VALUES (9)");
     produce_many(topic, 40);
     run_well(topic);
-    expect(topic, "SELECT count(*) FROM public.seen", "39");
-    expect(topic, "SELECT string_agg(position || ' ' || status, ',') FROM weir.dead_letters",
-           "9 skipped");
-    expect(topic, "SELECT count(*) FROM weir.parked", "0");
+    fixture_expect(topic, "SELECT count(*) FROM public.seen", "39");
+    fixture_expect(topic,
+                   "SELECT string_agg(position || ' ' || status, ',') FROM weir.dead_letters",
+                   "9 skipped");
+    fixture_expect(topic, "SELECT count(*) FROM weir.parked", "0");
 }
 
 static void test_too_many_parked_stop_it(void **state)
@@ -258,14 +259,14 @@ static void test_too_many_parked_stop_it(void **state)
     fixture_configure(topic, "subscriptions.scribe.parked_most=3",
                       "subscriptions.scribe.attempts=1");
     make_topic(topic, 1);
-    execute(topic, "INSERT INTO public.bad SELECT generate_series(1, 100)");
+    fixture_run(topic, "INSERT INTO public.bad SELECT generate_series(1, 100)");
     produce_many(topic, 20);
     assert_false(run_once(topic, &error));
     if (!strstr(error.message, "event 4 (order.placed") ||
         !strstr(error.message, "3 aggregates are parked"))
         fail_msg("%s", error.message);
-    expect(topic, "SELECT count(*) FROM weir.parked", "3");
-    expect(topic, "SELECT position FROM weir.checkpoints", "3");
+    fixture_expect(topic, "SELECT count(*) FROM weir.parked", "3");
+    fixture_expect(topic, "SELECT position FROM weir.checkpoints", "3");
 }
 
 /* The store's own events 1 to count, of ids o-0 to o-6, one by one. */
@@ -276,7 +277,7 @@ static void append_many(fixture_topic *topic, int count)
         "jsonb_build_object('type', 'order.placed', 'data', jsonb_build_object('n', i)))))"
         " FROM generate_series(1, %d) i",
         count);
-    execute(topic, sql);
+    fixture_run(topic, sql);
     free(sql);
 }
 
@@ -285,22 +286,24 @@ static void test_a_hole_is_healed(void **state)
     fixture_topic *topic = *state;
     make_topic(topic, 1);
     append_many(topic, 40);
-    expect(topic, "SELECT min(position) || '|' || max(position) FROM weir.events", "1|40");
+    fixture_expect(topic, "SELECT min(position) || '|' || max(position) FROM weir.events", "1|40");
     fixture_produce(topic, 0, (fixture_message){.position = 5, .prevposition = 4});
     fixture_produce(topic, 0, (fixture_message){.position = 6, .prevposition = 5});
     fixture_produce(topic, 0, (fixture_message){.position = 40, .prevposition = 39});
     fixture_flush(topic);
     run_well(topic);
-    expect(topic,
-           "SELECT count(*) || '|' || count(DISTINCT position) || '|' || min(position) || '|' ||"
-           " max(position) FROM public.seen",
-           "40|40|1|40");
-    expect(topic, "SELECT next_offset || '|' || position || '|' || events FROM weir.checkpoints",
-           "3|40|40");
-    expect(topic,
-           "SELECT count(*) FROM (SELECT position, lag(position) OVER (ORDER BY nr) AS b"
-           " FROM public.seen) s WHERE b > position",
-           "0");
+    fixture_expect(
+        topic,
+        "SELECT count(*) || '|' || count(DISTINCT position) || '|' || min(position) || '|' ||"
+        " max(position) FROM public.seen",
+        "40|40|1|40");
+    fixture_expect(topic,
+                   "SELECT next_offset || '|' || position || '|' || events FROM weir.checkpoints",
+                   "3|40|40");
+    fixture_expect(topic,
+                   "SELECT count(*) FROM (SELECT position, lag(position) OVER (ORDER BY nr) AS b"
+                   " FROM public.seen) s WHERE b > position",
+                   "0");
 }
 
 static void test_a_large_hole_is_healed_in_rounds(void **state)
@@ -313,12 +316,13 @@ static void test_a_large_hole_is_healed_in_rounds(void **state)
     fixture_produce(topic, 0, (fixture_message){.position = 500, .prevposition = 499});
     fixture_flush(topic);
     run_well(topic);
-    expect(topic, "SELECT count(*) || '|' || count(DISTINCT position) FROM public.seen", "500|500");
+    fixture_expect(topic, "SELECT count(*) || '|' || count(DISTINCT position) FROM public.seen",
+                   "500|500");
     expect_in_order(topic);
-    expect(topic,
-           "SELECT min(position) || '|' || max(position) || '|' || sum(events) || '|' ||"
-           " count(*) FROM weir.checkpoints",
-           "500|500|500|3");
+    fixture_expect(topic,
+                   "SELECT min(position) || '|' || max(position) || '|' || sum(events) || '|' ||"
+                   " count(*) FROM weir.checkpoints",
+                   "500|500|500|3");
 }
 
 static void test_retention_is_refilled(void **state)
@@ -331,18 +335,19 @@ static void test_retention_is_refilled(void **state)
     fixture_flush(topic);
     fixture_truncate(topic, 0, 10);
     run_well(topic); /* a fresh one */
-    expect(topic, "SELECT count(*) || '|' || count(DISTINCT position) FROM public.seen", "40|40");
-    execute(topic,
-            "TRUNCATE public.seen; UPDATE weir.checkpoints SET next_offset = 5, position = 5");
+    fixture_expect(topic, "SELECT count(*) || '|' || count(DISTINCT position) FROM public.seen",
+                   "40|40");
+    fixture_run(topic,
+                "TRUNCATE public.seen; UPDATE weir.checkpoints SET next_offset = 5, position = 5");
     run_well(topic);
-    expect(topic, "SELECT count(*) || '|' || min(position) FROM public.seen", "35|6");
+    fixture_expect(topic, "SELECT count(*) || '|' || min(position) FROM public.seen", "35|6");
     fixture_truncate(topic, 0, 40); /* nothing is left to show the hole */
-    execute(topic,
-            "TRUNCATE public.seen; UPDATE weir.checkpoints SET next_offset = 5, position = 5");
-    execute(topic, "INSERT INTO weir.relay_partitions SELECT 'main', topic, 0, 40, 40"
-                   " FROM weir.topics");
+    fixture_run(topic,
+                "TRUNCATE public.seen; UPDATE weir.checkpoints SET next_offset = 5, position = 5");
+    fixture_run(topic, "INSERT INTO weir.relay_partitions SELECT 'main', topic, 0, 40, 40"
+                       " FROM weir.topics");
     run_well(topic);
-    expect(topic, "SELECT count(*) || '|' || min(position) FROM public.seen", "35|6");
+    fixture_expect(topic, "SELECT count(*) || '|' || min(position) FROM public.seen", "35|6");
 }
 
 static void test_lanes_keep_each_aggregates_order(void **state)
@@ -359,12 +364,12 @@ static void test_lanes_keep_each_aggregates_order(void **state)
         fixture_flush(topic);
         run_well(topic);
     }
-    expect(topic, "SELECT count(*) || '|' || count(DISTINCT position) FROM public.seen",
-           "3000|3000");
+    fixture_expect(topic, "SELECT count(*) || '|' || count(DISTINCT position) FROM public.seen",
+                   "3000|3000");
     expect_in_order(topic);
-    expect(topic,
-           "SELECT count(*) || '|' || max(lanes) || '|' || sum(events) FROM weir.checkpoints",
-           "6|3|3000");
+    fixture_expect(
+        topic, "SELECT count(*) || '|' || max(lanes) || '|' || sum(events) FROM weir.checkpoints",
+        "6|3|3000");
 }
 
 /* It has no position: its offset says that a lane has it. */
@@ -383,13 +388,14 @@ static void test_a_message_without_a_position_is_one_letter(void **state)
                                " WHERE position IS NULL");
     char *sql = weir_format(
         "UPDATE weir.checkpoints SET next_offset = 2, position = 2 WHERE lane <> %s", lane);
-    execute(topic, sql);
+    fixture_run(topic, sql);
     free(sql);
     free(lane);
     run_well(topic);
-    expect(topic, "SELECT count(*) || ' ' || min(status) FROM weir.dead_letters", "1 skipped");
-    expect(topic, "SELECT count(DISTINCT position) || ' ' || max(position) FROM public.seen",
-           "14 14");
+    fixture_expect(topic, "SELECT count(*) || ' ' || min(status) FROM weir.dead_letters",
+                   "1 skipped");
+    fixture_expect(
+        topic, "SELECT count(DISTINCT position) || ' ' || max(position) FROM public.seen", "14 14");
 }
 
 /* A killed process leaves lanes that stand at different events. */
@@ -400,46 +406,50 @@ static void test_lanes_that_differ_level_first(void **state)
     make_topic(topic, 1);
     produce_many(topic, 100);
     run_well(topic);
-    execute(topic, "UPDATE weir.checkpoints SET next_offset = 40, position = 40 WHERE lane = 1;"
-                   "DELETE FROM public.seen s USING public.seen t WHERE s.nr = t.nr AND"
-                   " s.position > 40");
-    execute(topic, "UPDATE weir.checkpoints SET next_offset = 60, position = 60 WHERE lane = 0");
+    fixture_run(topic, "UPDATE weir.checkpoints SET next_offset = 40, position = 40 WHERE lane = 1;"
+                       "DELETE FROM public.seen s USING public.seen t WHERE s.nr = t.nr AND"
+                       " s.position > 40");
+    fixture_run(topic,
+                "UPDATE weir.checkpoints SET next_offset = 60, position = 60 WHERE lane = 0");
     fixture_configure(topic, "subscriptions.scribe.lanes=3", NULL);
     run_well(topic);
     /* Lane 0 had 41 to 60 before: what is missing of them was its. */
-    expect(topic,
-           "SELECT count(*) FILTER (WHERE position > 60) || '|' || count(*) - count(DISTINCT "
-           "position) FROM public.seen",
-           "40|0");
-    expect(topic,
-           "SELECT string_agg(lanes || ':' || next_offset || ':' || position, ' ') FROM"
-           " weir.checkpoints",
-           "3:100:100 3:100:100 3:100:100");
+    fixture_expect(
+        topic,
+        "SELECT count(*) FILTER (WHERE position > 60) || '|' || count(*) - count(DISTINCT "
+        "position) FROM public.seen",
+        "40|0");
+    fixture_expect(topic,
+                   "SELECT string_agg(lanes || ':' || next_offset || ':' || position, ' ') FROM"
+                   " weir.checkpoints",
+                   "3:100:100 3:100:100 3:100:100");
 }
 
 static void test_the_store_itself_is_a_source(void **state)
 {
     fixture_topic *topic = *state;
     fixture_configure(topic, "subscriptions.scribe.source=store", "subscriptions.scribe.lanes=2");
-    execute(topic, SEEN);
-    execute(topic, "INSERT INTO public.bad VALUES (9)");
+    fixture_run(topic, SEEN);
+    fixture_run(topic, "INSERT INTO public.bad VALUES (9)");
     append_many(topic, 500);
-    execute(topic, "SELECT weir.append('other', 'x', 0, '[{\"type\": \"a\", \"data\": 1}]')");
+    fixture_run(topic, "SELECT weir.append('other', 'x', 0, '[{\"type\": \"a\", \"data\": 1}]')");
     run_well(topic);
-    expect(topic, "SELECT count(*) || '|' || count(DISTINCT position) FROM public.seen", "429|429");
+    fixture_expect(topic, "SELECT count(*) || '|' || count(DISTINCT position) FROM public.seen",
+                   "429|429");
     expect_in_order(topic);
-    expect(topic,
-           "SELECT string_agg(topic || '/' || partition || ' ' || position, ', ') || ' ' ||"
-           " sum(events) FROM weir.checkpoints",
-           "$store/0 500, $store/0 500 500");
-    expect(topic,
-           "SELECT topic || ' ' || (message_offset IS NULL) || ' ' ||"
-           " convert_from(value, 'UTF8') FROM weir.dead_letters WHERE position = 9",
-           "$store true {\"n\": 9}");
-    execute(topic, "DELETE FROM public.bad");
-    execute(topic, "UPDATE weir.dead_letters SET mark = 'retry' WHERE position = 9");
+    fixture_expect(topic,
+                   "SELECT string_agg(topic || '/' || partition || ' ' || position, ', ') || ' ' ||"
+                   " sum(events) FROM weir.checkpoints",
+                   "$store/0 500, $store/0 500 500");
+    fixture_expect(topic,
+                   "SELECT topic || ' ' || (message_offset IS NULL) || ' ' ||"
+                   " convert_from(value, 'UTF8') FROM weir.dead_letters WHERE position = 9",
+                   "$store true {\"n\": 9}");
+    fixture_run(topic, "DELETE FROM public.bad");
+    fixture_run(topic, "UPDATE weir.dead_letters SET mark = 'retry' WHERE position = 9");
     run_well(topic);
-    expect(topic, "SELECT count(*) || '|' || count(DISTINCT position) FROM public.seen", "500|500");
+    fixture_expect(topic, "SELECT count(*) || '|' || count(DISTINCT position) FROM public.seen",
+                   "500|500");
     expect_in_order(topic);
 }
 
@@ -449,7 +459,7 @@ static void test_from_the_store_to_its_topics(void **state)
     fixture_topic *topic = *state;
     weir_error error = {0};
     fixture_configure(topic, "subscriptions.scribe.source=store", "subscriptions.scribe.lanes=3");
-    execute(topic, SEEN);
+    fixture_run(topic, SEEN);
     append_many(topic, 50);
     run_well(topic);
     make_topic(topic, 1);
@@ -457,7 +467,8 @@ static void test_from_the_store_to_its_topics(void **state)
     produce_many(topic, 60);
     fixture_configure(topic, NULL, NULL);
     run_well(topic);
-    expect(topic, "SELECT count(*) || '|' || count(DISTINCT position) FROM public.seen", "60|60");
+    fixture_expect(topic, "SELECT count(*) || '|' || count(DISTINCT position) FROM public.seen",
+                   "60|60");
     fixture_configure(topic, "subscriptions.scribe.source=store", NULL);
     assert_false(run_once(topic, &error));
     if (!strstr(error.message, "was fed from topics"))

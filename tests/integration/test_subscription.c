@@ -115,31 +115,19 @@ static void run_into(fixture_topic *topic, scribe *s, const char *expected)
         fail_msg("'%s' is not in: %s", expected, error.message);
 }
 
-static void expect(fixture_topic *topic, const char *sql, const char *expected)
-{
-    char *value = fixture_value(weir_store_connection(topic->store->store), sql);
-    if (!value || strcmp(value, expected) != 0)
-        fail_msg("%s: %s, not %s", sql, value ? value : "null", expected);
-    free(value);
-}
-
 static void expect_seen(fixture_topic *topic, int events)
 {
     char expected[64];
     snprintf(expected, sizeof expected, "%d|%d", events, events);
-    expect(topic, "SELECT count(*) || '|' || count(DISTINCT position) FROM public.seen", expected);
-}
-
-static void execute(fixture_topic *topic, const char *sql)
-{
-    fixture_execute(weir_store_connection(topic->store->store), sql);
+    fixture_expect(topic, "SELECT count(*) || '|' || count(DISTINCT position) FROM public.seen",
+                   expected);
 }
 
 static void make_topic(fixture_topic *topic, int partitions)
 {
     fixture_create_topic(topic, partitions);
     fixture_record_topic(topic, partitions);
-    execute(topic, SEEN);
+    fixture_run(topic, SEEN);
 }
 
 static void produce_many(fixture_topic *topic, int partitions, int count)
@@ -153,7 +141,8 @@ static void test_once_without_a_topic_has_nothing_to_do(void **state)
 {
     scribe s = new_scribe();
     run_well(*state, &s);
-    expect(*state, "SELECT count(*) FROM weir.subscriptions WHERE subscription = 'scribe'", "1");
+    fixture_expect(*state, "SELECT count(*) FROM weir.subscriptions WHERE subscription = 'scribe'",
+                   "1");
 }
 
 static void test_an_empty_topic_is_done_at_once(void **state)
@@ -172,14 +161,15 @@ static void test_each_event_once_in_partition_order(void **state)
     produce_many(topic, 3, 2500);
     run_well(topic, &s);
     expect_seen(topic, 2500);
-    expect(topic,
-           "SELECT count(*) FROM (SELECT position, lag(position) OVER (PARTITION BY position % 3"
-           " ORDER BY nr) AS before FROM public.seen) s WHERE before > position",
-           "0");
-    expect(topic,
-           "SELECT sum(next_offset) || '|' || sum(events) || '|' || max(position)"
-           " FROM weir.checkpoints",
-           "2500|2500|2500");
+    fixture_expect(
+        topic,
+        "SELECT count(*) FROM (SELECT position, lag(position) OVER (PARTITION BY position % 3"
+        " ORDER BY nr) AS before FROM public.seen) s WHERE before > position",
+        "0");
+    fixture_expect(topic,
+                   "SELECT sum(next_offset) || '|' || sum(events) || '|' || max(position)"
+                   " FROM weir.checkpoints",
+                   "2500|2500|2500");
     run_well(topic, &s);
     expect_seen(topic, 2500);
     produce_many(topic, 3, 10);
@@ -202,8 +192,9 @@ static void test_duplicates_and_foreign_messages_are_stepped_over(void **state)
     fixture_flush(topic);
     run_well(topic, &s);
     expect_seen(topic, 4);
-    expect(topic, "SELECT next_offset || '|' || position || '|' || events FROM weir.checkpoints",
-           "9|4|4");
+    fixture_expect(topic,
+                   "SELECT next_offset || '|' || position || '|' || events FROM weir.checkpoints",
+                   "9|4|4");
 }
 
 static void test_a_hole_halts(void **state)
@@ -216,12 +207,12 @@ static void test_a_hole_halts(void **state)
     fixture_produce(topic, 0, (fixture_message){.position = 9, .prevposition = 7});
     fixture_flush(topic);
     run_into(topic, &s, "a hole in the topic: after position 3 comes 9");
-    expect(topic,
-           "SELECT (stopped_why LIKE '%after position 3%')::text FROM weir.subscriptions"
-           " WHERE stopped_at IS NOT NULL",
-           "true");
+    fixture_expect(topic,
+                   "SELECT (stopped_why LIKE '%after position 3%')::text FROM weir.subscriptions"
+                   " WHERE stopped_at IS NOT NULL",
+                   "true");
     run_into(topic, &s, "predecessor is 7");
-    expect(topic, "SELECT max(position) FROM public.seen", "3");
+    fixture_expect(topic, "SELECT max(position) FROM public.seen", "3");
 }
 
 static void test_another_store_halts(void **state)
@@ -259,8 +250,9 @@ static void test_poison_is_named_and_never_passed(void **state)
     run_into(topic, &s, "seen.sql:1: ");
     run_into(topic, &s, "(SQLSTATE 22P02)");
     expect_seen(topic, 6);
-    expect(topic, "SELECT next_offset || '|' || position FROM weir.checkpoints", "6|6");
-    expect(topic, "SELECT (stopped_why LIKE 'event 7 %')::text FROM weir.subscriptions", "true");
+    fixture_expect(topic, "SELECT next_offset || '|' || position FROM weir.checkpoints", "6|6");
+    fixture_expect(topic, "SELECT (stopped_why LIKE 'event 7 %')::text FROM weir.subscriptions",
+                   "true");
 }
 
 static void test_a_repaired_handler_goes_on_at_the_event(void **state)
@@ -269,19 +261,19 @@ static void test_a_repaired_handler_goes_on_at_the_event(void **state)
     scribe s = new_scribe();
     fixture_configure(topic, "subscriptions.scribe.on_poison=halt", NULL);
     make_topic(topic, 1);
-    execute(topic, "DROP TABLE public.seen; CREATE TABLE public.seen (nr bigserial, position "
-                   "bigint CHECK (position <> 5),"
-                   " id text, data jsonb)");
+    fixture_run(topic, "DROP TABLE public.seen; CREATE TABLE public.seen (nr bigserial, position "
+                       "bigint CHECK (position <> 5),"
+                       " id text, data jsonb)");
     produce_many(topic, 1, 8);
     run_into(topic, &s, "event 5 ");
     expect_seen(topic, 4);
-    execute(topic, "ALTER TABLE public.seen DROP CONSTRAINT seen_position_check");
+    fixture_run(topic, "ALTER TABLE public.seen DROP CONSTRAINT seen_position_check");
     run_well(topic, &s);
     expect_seen(topic, 8);
-    expect(topic,
-           "SELECT (stopped_at IS NULL AND stopped_why IS NULL)::text"
-           " FROM weir.subscriptions",
-           "true");
+    fixture_expect(topic,
+                   "SELECT (stopped_at IS NULL AND stopped_why IS NULL)::text"
+                   " FROM weir.subscriptions",
+                   "true");
 }
 
 static void test_a_deferred_constraint_is_the_events_fault(void **state)
@@ -290,9 +282,9 @@ static void test_a_deferred_constraint_is_the_events_fault(void **state)
     scribe s = new_scribe();
     fixture_configure(topic, "subscriptions.scribe.on_poison=halt", NULL);
     make_topic(topic, 1);
-    execute(topic, "DROP TABLE public.seen; CREATE TABLE public.seen (nr bigserial, position "
-                   "bigint, id text, data jsonb,"
-                   " UNIQUE (id) DEFERRABLE INITIALLY DEFERRED)");
+    fixture_run(topic, "DROP TABLE public.seen; CREATE TABLE public.seen (nr bigserial, position "
+                       "bigint, id text, data jsonb,"
+                       " UNIQUE (id) DEFERRABLE INITIALLY DEFERRED)");
     produce_many(topic, 1, 9); /* ids repeat after 7 */
     run_into(topic, &s, "event 8 ");
     expect_seen(topic, 7);
@@ -304,7 +296,7 @@ static void test_a_handler_that_does_not_open_stops(void **state)
     scribe s = new_scribe();
     make_topic(topic, 1);
     run_well(topic, &s);
-    execute(topic, "ALTER TABLE public.seen RENAME COLUMN data TO facts");
+    fixture_run(topic, "ALTER TABLE public.seen RENAME COLUMN data TO facts");
     produce_many(topic, 1, 2);
     run_into(topic, &s, "column \"data\" of relation \"seen\" does not exist");
 }
@@ -330,7 +322,8 @@ static void test_what_does_not_fit_is_halved(void **state)
     run_well(topic, &s);
     expect_seen(topic, 100);
     assert_in_range(s.largest, 1, 3);
-    expect(topic, "SELECT sum(next_offset) || '|' || sum(events) FROM weir.checkpoints", "100|100");
+    fixture_expect(topic, "SELECT sum(next_offset) || '|' || sum(events) FROM weir.checkpoints",
+                   "100|100");
 }
 
 static void test_retention_before_a_fresh_subscription(void **state)
@@ -377,7 +370,7 @@ static void test_lag_is_measured_from_outside(void **state)
     assert_int_equal(lag.unread, 0);
     assert_int_equal(lag.unrelayed, 0);
     assert_true(lag.seconds <= 0);
-    execute(topic, "SELECT weir.append('order', 'o-1', 0, '[{\"type\": \"a\", \"data\": 1}]')");
+    fixture_run(topic, "SELECT weir.append('order', 'o-1', 0, '[{\"type\": \"a\", \"data\": 1}]')");
     assert_ok(
         weir_lag_measure(topic->config, topic->store->store, "scribe", 1, types, &lag, &error));
     assert_int_equal(lag.unrelayed, 1);
@@ -435,7 +428,7 @@ static void wait_for(fixture_topic *topic, const char *sql, const char *expected
             return;
         usleep(50000);
     }
-    expect(topic, sql, expected);
+    fixture_expect(topic, sql, expected);
 }
 
 static void test_a_topic_that_comes_later_is_found(void **state)
@@ -466,7 +459,7 @@ static void test_members_share_and_take_over(void **state)
     wait_for(topic, "SELECT count(*) FROM public.seen", "1100");
     stop_member(second);
     expect_seen(topic, 1100);
-    expect(topic, "SELECT sum(events) FROM weir.checkpoints", "1100");
+    fixture_expect(topic, "SELECT sum(events) FROM weir.checkpoints", "1100");
 }
 
 static void test_a_moved_checkpoint_is_followed(void **state)
@@ -476,12 +469,13 @@ static void test_a_moved_checkpoint_is_followed(void **state)
     produce_many(topic, 1, 10);
     member *m = start_member(topic);
     wait_for(topic, "SELECT count(*) FROM public.seen", "10");
-    execute(topic, "UPDATE weir.checkpoints SET epoch = epoch + 1, next_offset = 4, position = 4");
+    fixture_run(topic,
+                "UPDATE weir.checkpoints SET epoch = epoch + 1, next_offset = 4, position = 4");
     produce_many(topic, 1, 5);
     wait_for(topic, "SELECT count(*) FROM public.seen", "21");
     stop_member(m);
-    expect(topic, "SELECT count(*) FROM public.seen WHERE position BETWEEN 5 AND 10", "12");
-    expect(topic, "SELECT next_offset FROM weir.checkpoints", "15");
+    fixture_expect(topic, "SELECT count(*) FROM public.seen WHERE position BETWEEN 5 AND 10", "12");
+    fixture_expect(topic, "SELECT next_offset FROM weir.checkpoints", "15");
 }
 
 static void test_a_lost_session_is_survived(void **state)
@@ -491,15 +485,15 @@ static void test_a_lost_session_is_survived(void **state)
     member *m = start_member(topic);
     for (int i = 0; i < 20; i++) {
         produce_many(topic, 2, 50);
-        execute(topic, "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
-                       " WHERE application_name = 'weir scribe'"
-                       " AND datname = current_database()");
+        fixture_run(topic, "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+                           " WHERE application_name = 'weir scribe'"
+                           " AND datname = current_database()");
         usleep(100000);
     }
     wait_for(topic, "SELECT count(*) FROM public.seen", "1000");
     stop_member(m);
     expect_seen(topic, 1000);
-    expect(topic, "SELECT sum(events) FROM weir.checkpoints", "1000");
+    fixture_expect(topic, "SELECT sum(events) FROM weir.checkpoints", "1000");
 }
 
 static void test_a_locked_row_only_delays(void **state)
@@ -514,7 +508,7 @@ static void test_a_locked_row_only_delays(void **state)
                                       "BEGIN; SELECT FROM weir.checkpoints FOR UPDATE", &error));
     produce_many(topic, 1, 5);
     usleep(300000);
-    execute(topic, "COMMIT");
+    fixture_run(topic, "COMMIT");
     wait_for(topic, "SELECT count(*) FROM public.seen", "10");
     /* Counted after the commit that the query saw, by another thread. */
     weir_subscription_health health = {0};
