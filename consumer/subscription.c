@@ -182,12 +182,24 @@ static void record_stop(weir_subscription *s, const weir_error *why)
               WEIR_TEXT("cause", error.message));
 }
 
+/* misses_relation: a table or column that was there when the generation was made. */
+static bool misses_relation(const weir_error *error)
+{
+    return strcmp(error->sqlstate, "42P01") == 0 || strcmp(error->sqlstate, "42703") == 0;
+}
+
 static void stop_itself(weir_subscription *s, weir_error *error)
 {
     size_t length = strlen(error->message);
     if (error->sqlstate[0])
-        snprintf(error->message + length, sizeof error->message - length, " (SQLSTATE %s)",
-                 error->sqlstate);
+        length += (size_t)snprintf(error->message + length, sizeof error->message - length,
+                                   " (SQLSTATE %s)", error->sqlstate);
+    if (misses_relation(error) && length < sizeof error->message)
+        snprintf(
+            error->message + length, sizeof error->message - length,
+            ". If somebody changed its tables, weir projection rebuild %s --execute makes them "
+            "anew",
+            s->name);
     weir_utf8_clean(error->message);
     weir_metric_set(s->meters.stopped, 1);
     atomic_store(&s->health.stopped, true);
