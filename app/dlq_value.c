@@ -69,12 +69,8 @@ void weir_letter_value_free(weir_letter_value *value)
 void weir_letter_shape_read(weir_letter_shape *shape, const weir_result *headers)
 {
     *shape = (weir_letter_shape){.content_type = "application/json", .form = WEIR_VALUE_PAYLOAD};
-    bool ours = false;
-    for (int i = 0; i < weir_result_rows(headers); i++) {
-        const char *name = weir_result_value(headers, i, 0);
-        ours = ours || (name && strncmp(name, "ce_", 3) == 0);
-    }
-    if (!ours) /* what others call the content of their messages says nothing here */
+    /* What others call the content of their messages says nothing here. */
+    if (weir_result_rows(headers) > 0 && weir_result_bool(headers, 0, 2))
         return;
     for (int i = 0; i < weir_result_rows(headers); i++) {
         const char *name = weir_result_value(headers, i, 0);
