@@ -245,6 +245,11 @@ void weir_source_wait_for_topics(weir_source *source)
     source->patient = true;
 }
 
+bool weir_source_waits(const weir_source *source)
+{
+    return source->patient && source->missing;
+}
+
 static bool check_missing(weir_source *source, weir_error *error)
 {
     if (!source->missing || weir_clock_monotonic_us() - source->missing_us < MISSING_US)

@@ -79,6 +79,9 @@ WEIR_MUST_USE bool weir_source_truncated(weir_source *source, const weir_partiti
  * it is gone for good after half a minute. */
 void weir_source_wait_for_topics(weir_source *source);
 
+/* weir_source_waits: it does wait for one. */
+bool weir_source_waits(const weir_source *source);
+
 /* weir_source_count asks Kafka how many partitions a topic has, 0 if it has no such topic; RETRY if
  * it does not answer. */
 WEIR_MUST_USE bool weir_source_count(weir_source *source, const char *topic, int32_t *count,

@@ -1,6 +1,8 @@
 """Projections over topics that weir did not write: what Kafka has is applied once, and what it lost is said."""
 
 import json
+import time
+import urllib.request
 import uuid
 
 import pytest
@@ -77,6 +79,7 @@ def reset(shop, *options):
     return shop.weir("projection", "reset", "payments", *options, "-o", "json", check=False)
 
 
+@pytest.mark.commands
 def test_what_the_handler_sees(shop):
     other = payments(shop)
     other.write(("p-1", {"n": 1}), headers=[("eventType", b"paid"), ("trace", b"t-1"), ("raw", b"\xff")])
@@ -105,6 +108,7 @@ def test_what_the_handler_sees(shop):
 OUTBOX = PAYMENTS.replace("-- topic: {topic}", "-- topic: {topic}\n-- format: debezium-outbox")
 
 
+@pytest.mark.commands
 def test_an_outbox_that_debezium_fills(shop):
     """In the forms that Connect's converters give it; the topic's name is not Debezium's here, since the test's must differ."""
     other = payments(shop, sql=OUTBOX)
@@ -117,7 +121,6 @@ def test_an_outbox_that_debezium_fills(shop):
         (id, "order.placed", "o-1", n + 1) for n, id in enumerate(ids)]
 
 
-@pytest.mark.every
 def test_each_effect_is_there_once_whatever_is_killed(shop):
     """Two lanes, three partitions, one projection of the store's events beside it; killed at the worst moments."""
     other = payments(shop, 3)
@@ -155,6 +158,7 @@ INSERT INTO things SELECT aggregate_id FROM events;
     assert numbers(shop, "n") == list(range(1000, 1607))
 
 
+@pytest.mark.commands
 def test_poison_waits_and_comes_back_edited_or_not(shop):
     shop.configure(subscriptions={"payments": {"redrive": "none", "attempts": 1}})
     other = payments(shop, 1)
@@ -186,6 +190,7 @@ def test_poison_waits_and_comes_back_edited_or_not(shop):
         "x": {"base64": "AAE="}, "content-type": "text/plain"}
 
 
+@pytest.mark.commands
 def test_what_retention_took_stops_it_and_never_passes_silently(shop):
     other = payments(shop, 2)
     other.write(*[("a", {"n": n}) for n in range(4)])
@@ -211,6 +216,7 @@ def test_what_retention_took_stops_it_and_never_passes_silently(shop):
     assert "removed the messages at 0 to 0 unread" in shop.weir("run", "--once", check=False).stderr
 
 
+@pytest.mark.commands
 def test_a_topic_that_was_made_anew_stops_it(shop):
     other = payments(shop, 2)
     other.write(*[("a", {"n": n}) for n in range(3)])
@@ -236,10 +242,22 @@ def test_a_topic_that_was_made_anew_stops_it(shop):
     assert numbers(shop) == [10]
 
 
+def progressed(shop):
+    """When the subscription got on last, as its health says."""
+    parts = json.load(urllib.request.urlopen(f"http://{shop.admin}/healthz"))["parts"]
+    return time.monotonic() - next(p for p in parts if p["name"] == "payments")["seconds_since_progress"]
+
+
+@pytest.mark.commands
 def test_more_partitions_a_topic_that_comes_late_and_a_time(shop):
-    other = payments(shop)
+    shop.projection("payments", PAYMENTS.format(topic=f"{shop.prefix}.payments"))
+    shop.weir("migrate")
+    running = shop.start("serve")
+    running.wait_for_log("Kafka does not know a topic")
+    before = progressed(shop)
+    wait_until(lambda: progressed(shop) > before + 0.5, 30, "waiting for a topic is no standstill")
+    other = Stranger(shop, "payments")
     other.write(("a", {"n": 0}))
-    running = shop.start("run")
     wait_until(lambda: numbers(shop) == [0], 60, "it is applied")
     other.admin.create_partitions([NewPartitions(other.topic, 2)])[other.topic].result(30)
     other.write(("b", {"n": 1}), partition=1)
