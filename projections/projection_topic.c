@@ -93,7 +93,7 @@ bool weir_projection_end_source(weir_projection *projection, bool from, int fore
         return weir_projection_fail(projection, foreign_line, error,
                                     "'format', 'type', 'time' and 'data' go with 'topic' only");
     if (topic)
-        projection->types = weir_calloc(1, sizeof *projection->types);
+        projection->types = weir_calloc(2, sizeof *projection->types);
     return true;
 }
 
