@@ -119,11 +119,53 @@ static bool set_defaults(rd_kafka_conf_t *conf, weir_error *error)
            set_own(conf, "socket.timeout.ms", "8000", error);
 }
 
+const char *weir_kafka_property(const weir_config *config, const char *name)
+{
+    for (size_t i = 0; i < weir_config_count(config, "kafka.properties"); i++)
+        if (strcmp(weir_config_item_key(config, "kafka.properties", i), name) == 0)
+            return weir_config_item(config, "kafka.properties", i);
+    return NULL;
+}
+
+/* How the members of a group share partitions, and from which librdkafka on that is without faults.
+ */
+static const struct {
+    const char *property, *always, *later;
+    int since; /* 0xMMmmrrff */
+    const char *version;
+} group_choices[] = {
+    {"partition.assignment.strategy", "range", "cooperative-sticky", 0x020a0000, "2.10"},
+    {"group.protocol", "classic", "consumer", 0x020c0000, "2.12"},
+};
+
+static bool check_group(const weir_config *config, weir_error *error)
+{
+    const char *where = weir_config_source(config, "kafka.properties");
+    for (size_t i = 0; i < sizeof group_choices / sizeof *group_choices; i++) {
+        const char *name = group_choices[i].property, *later = group_choices[i].later;
+        const char *value = weir_kafka_property(config, name);
+        if (!value || strcmp(value, group_choices[i].always) == 0)
+            continue;
+        if (strcmp(value, later) != 0)
+            return weir_fail(error, WEIR_FATE_CONFIG,
+                             "%s: kafka.properties sets %s to '%s', which is neither '%s' nor '%s'",
+                             where, name, value, group_choices[i].always, later);
+        if (rd_kafka_version() < group_choices[i].since)
+            return weir_fail(error, WEIR_FATE_CONFIG,
+                             "%s: kafka.properties sets %s to '%s', which loses partitions with a "
+                             "librdkafka before %s; this is %s",
+                             where, name, value, group_choices[i].version, rd_kafka_version_str());
+    }
+    return true;
+}
+
 rd_kafka_conf_t *weir_kafka_conf(const weir_config *config, const char *const *ours,
                                  weir_error *error)
 {
     const char *const brokers[] = {"bootstrap.servers", weir_config_text(config, "kafka.brokers"),
                                    NULL};
+    if (!check_group(config, error))
+        return NULL;
     rd_kafka_conf_t *conf = rd_kafka_conf_new();
     rd_kafka_conf_set_log_cb(conf, on_log);
     if (set_defaults(conf, error) && set_all(conf, config, brokers, error) &&

@@ -29,6 +29,9 @@ WEIR_MUST_USE rd_kafka_resp_err_t weir_kafka_ends(rd_kafka_t *client, const char
                                                   int32_t partition, int64_t *low, int64_t *high,
                                                   int timeout_ms);
 
+/* weir_kafka_property is a value of kafka.properties, NULL if it has none. */
+const char *weir_kafka_property(const weir_config *config, const char *name);
+
 /* weir_kafka_check validates kafka.properties without connecting; for `config check`. */
 WEIR_MUST_USE bool weir_kafka_check(const weir_config *config, weir_error *error);
 

@@ -1,14 +1,21 @@
 /* Which partitions this member owns, and from where it reads them.
  *
- * The group's assignment is taken over at once but answered with an empty list, so that nothing is
- * fetched before the checkpoints are known; weir_source_resume then assigns the real offsets. The
- * same call starts over after any failure. The group's own offsets are written for other tools to
- * see, and never read. */
+ * What the group gives is taken over at once but nothing of it is fetched before the checkpoints
+ * are known: weir_source_resume then assigns the real offsets. The same call starts over after any
+ * failure. A cooperative group tells differences, and is answered by differences; what is kept
+ * starts over, too. The group's own offsets are written for other tools to see, and never read. */
 #include "consumer/kafka_int.h"
 
 #include <stdlib.h>
+#include <string.h>
 
-static void drop_partitions(weir_source *source)
+static int compare_partitions(const void *a, const void *b)
+{
+    const weir_partition *x = a, *y = b;
+    return weir_place_order(x->topic, x->number, y->topic, y->number);
+}
+
+static void forget(weir_source *source)
 {
     for (size_t i = 0; i < source->count; i++)
         weir_partition_free(&source->partitions[i]);
@@ -19,15 +26,10 @@ static void drop_partitions(weir_source *source)
     source->changed = true;
 }
 
-static int compare_partitions(const void *a, const void *b)
+/* own takes a list over in place of what was owned, nothing of it read. */
+static void own(weir_source *source, const rd_kafka_topic_partition_list_t *list)
 {
-    const weir_partition *x = a, *y = b;
-    return weir_place_order(x->topic, x->number, y->topic, y->number);
-}
-
-static void take_partitions(weir_source *source, const rd_kafka_topic_partition_list_t *list)
-{
-    drop_partitions(source);
+    forget(source);
     source->count = (size_t)list->cnt;
     source->partitions = weir_calloc(source->count, sizeof *source->partitions);
     for (int i = 0; i < list->cnt; i++)
@@ -43,6 +45,66 @@ static void take_partitions(weir_source *source, const rd_kafka_topic_partition_
             .group_offset = WEIR_UNKNOWN,
         };
     qsort(source->partitions, source->count, sizeof *source->partitions, compare_partitions);
+}
+
+/* owned is what this member has, each with its start as offset; the caller destroys the list. */
+static rd_kafka_topic_partition_list_t *owned(const weir_source *source)
+{
+    rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new((int)source->count);
+    for (size_t i = 0; i < source->count; i++) {
+        const weir_partition *p = &source->partitions[i];
+        rd_kafka_topic_partition_list_add(list, p->topic, p->number)->offset =
+            p->start < 0 ? RD_KAFKA_OFFSET_BEGINNING : p->start;
+    }
+    return list;
+}
+
+/* change takes over what a group gives, or what it takes away: all, or a difference. */
+static void change(weir_source *source, const rd_kafka_topic_partition_list_t *list, bool given)
+{
+    rd_kafka_topic_partition_list_t *all = owned(source);
+    for (int i = 0; i < list->cnt; i++) {
+        const rd_kafka_topic_partition_t *one = &list->elems[i];
+        rd_kafka_topic_partition_list_del(all, one->topic, one->partition);
+        if (given)
+            rd_kafka_topic_partition_list_add(all, one->topic, one->partition);
+    }
+    own(source, all);
+    rd_kafka_topic_partition_list_destroy(all);
+}
+
+static bool is_cooperative(const weir_source *source)
+{
+    const char *protocol = rd_kafka_rebalance_protocol(source->kafka);
+    return protocol && strcmp(protocol, "COOPERATIVE") == 0;
+}
+
+static rd_kafka_resp_err_t code_of(rd_kafka_error_t *error)
+{
+    rd_kafka_resp_err_t code = error ? rd_kafka_error_code(error) : RD_KAFKA_RESP_ERR_NO_ERROR;
+    rd_kafka_error_destroy(error);
+    return code;
+}
+
+/* stop_fetching makes a client of a cooperative group fetch nothing. */
+static rd_kafka_resp_err_t stop_fetching(weir_source *source)
+{
+    rd_kafka_topic_partition_list_t *fetched;
+    rd_kafka_resp_err_t code = rd_kafka_assignment(source->kafka, &fetched);
+    if (code != RD_KAFKA_RESP_ERR_NO_ERROR)
+        return code;
+    code = code_of(rd_kafka_incremental_unassign(source->kafka, fetched));
+    rd_kafka_topic_partition_list_destroy(fetched);
+    return code;
+}
+
+/* fetch makes the client fetch what the list says, and nothing else. */
+static rd_kafka_resp_err_t fetch(weir_source *source, const rd_kafka_topic_partition_list_t *list)
+{
+    if (!is_cooperative(source))
+        return rd_kafka_assign(source->kafka, list);
+    rd_kafka_resp_err_t code = stop_fetching(source);
+    return code ? code : code_of(rd_kafka_incremental_assign(source->kafka, list));
 }
 
 weir_partition *weir_source_find(weir_source *source, const char *topic, int32_t number)
@@ -61,22 +123,26 @@ void weir_source_on_rebalance(rd_kafka_t *kafka, rd_kafka_resp_err_t code,
                               rd_kafka_topic_partition_list_t *list, void *opaque)
 {
     weir_source *source = opaque;
+    bool lost = rd_kafka_assignment_lost(kafka);
     source->before_change(source->context);
     if (code == RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS) {
-        take_partitions(source, list);
+        change(source, list, true);
         source->joined = true;
         source->rebalances++;
         weir_source_rest(source);
         WEIR_INFO("subscription", source->name, "partitions assigned",
                   WEIR_NUMBER("partitions", source->count));
     } else {
-        if (source->joined && !rd_kafka_assignment_lost(kafka))
+        if (source->joined && !lost)
             weir_source_commit(source);
-        drop_partitions(source);
-        source->joined = false;
-        rd_kafka_assign(kafka, NULL);
+        change(source, list, false);
+        source->joined = is_cooperative(source) && !lost;
+        if (is_cooperative(source))
+            stop_fetching(source);
+        else
+            rd_kafka_assign(kafka, NULL);
         WEIR_INFO("subscription", source->name, "partitions given back",
-                  WEIR_NUMBER("partitions", list ? list->cnt : 0));
+                  WEIR_NUMBER("partitions", list->cnt));
     }
     rd_kafka_yield(kafka); /* the owner must see the change before it waits on */
 }
@@ -86,7 +152,7 @@ void weir_source_rest(weir_source *source)
     if (!source->joined)
         return;
     rd_kafka_topic_partition_list_t *nothing = rd_kafka_topic_partition_list_new(0);
-    rd_kafka_assign(source->kafka, nothing);
+    fetch(source, nothing);
     rd_kafka_topic_partition_list_destroy(nothing);
 }
 
@@ -94,14 +160,10 @@ bool weir_source_resume(weir_source *source, weir_error *error)
 {
     if (!source->joined)
         return true;
-    rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new((int)source->count);
-    for (size_t i = 0; i < source->count; i++) {
-        weir_partition *p = &source->partitions[i];
-        p->end = WEIR_UNKNOWN;
-        rd_kafka_topic_partition_list_add(list, p->topic, p->number)->offset =
-            p->start < 0 ? RD_KAFKA_OFFSET_BEGINNING : p->start;
-    }
-    rd_kafka_resp_err_t code = rd_kafka_assign(source->kafka, list);
+    for (size_t i = 0; i < source->count; i++)
+        source->partitions[i].end = WEIR_UNKNOWN;
+    rd_kafka_topic_partition_list_t *list = owned(source);
+    rd_kafka_resp_err_t code = fetch(source, list);
     rd_kafka_topic_partition_list_destroy(list);
     return code == RD_KAFKA_RESP_ERR_NO_ERROR ||
            weir_kafka_fail(error, code, "starting to read the partitions");

@@ -17,19 +17,11 @@ static const char *const tuning[][2] = {
     {"message.max.bytes", "8388608"}, /* zstd unpacks no further */
 };
 
-static bool is_configured(const weir_config *config, const char *property)
-{
-    for (size_t i = 0; i < weir_config_count(config, "kafka.properties"); i++)
-        if (strcmp(weir_config_item_key(config, "kafka.properties", i), property) == 0)
-            return true;
-    return false;
-}
-
-static bool tune(rd_kafka_conf_t *conf, const weir_config *config, weir_error *error)
+static bool tune(rd_kafka_conf_t *conf, const weir_config *config, bool classic, weir_error *error)
 {
     char text[256];
-    for (size_t i = 0; i < sizeof tuning / sizeof *tuning; i++) {
-        if (is_configured(config, tuning[i][0]))
+    for (size_t i = classic ? 0 : 1; i < sizeof tuning / sizeof *tuning; i++) {
+        if (weir_kafka_property(config, tuning[i][0]))
             continue;
         if (rd_kafka_conf_set(conf, tuning[i][0], tuning[i][1], text, sizeof text) !=
             RD_KAFKA_CONF_OK)
@@ -41,10 +33,11 @@ static bool tune(rd_kafka_conf_t *conf, const weir_config *config, weir_error *e
 rd_kafka_t *weir_kafka_consumer(const weir_config *config, const char *group,
                                 weir_rebalance_fn *rebalance, void *opaque, weir_error *error)
 {
+    const char *strategy = weir_kafka_property(config, "partition.assignment.strategy");
+    const char *protocol = weir_kafka_property(config, "group.protocol");
+    bool classic = !protocol || strcmp(protocol, "consumer") != 0;
     const char *const ours[] = {"group.id",
                                 group,
-                                "partition.assignment.strategy",
-                                "range",
                                 "enable.auto.commit",
                                 "false",
                                 "enable.auto.offset.store",
@@ -55,12 +48,14 @@ rd_kafka_t *weir_kafka_consumer(const weir_config *config, const char *group,
                                 "read_committed",
                                 "enable.partition.eof",
                                 "true",
+                                classic ? "partition.assignment.strategy" : NULL,
+                                strategy ? strategy : "range",
                                 NULL};
     char text[256];
     rd_kafka_conf_t *conf = weir_kafka_conf(config, ours, error);
     if (!conf)
         return NULL;
-    if (!tune(conf, config, error)) {
+    if (!tune(conf, config, classic, error)) {
         rd_kafka_conf_destroy(conf);
         return NULL;
     }
