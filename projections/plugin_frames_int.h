@@ -16,7 +16,7 @@ typedef enum weir_frame_kind {
     WEIR_FRAME_ROWS,      /* count, columns, texts; also the answer to STATEMENTS, without any */
     WEIR_FRAME_REFUSED,   /* an error: nothing more can be done in this transaction */
     /* from the handler's process */
-    WEIR_FRAME_READY,
+    WEIR_FRAME_READY,      /* version and tables of the handler that was loaded */
     WEIR_FRAME_STATEMENTS, /* so many that they are sent in parts */
     WEIR_FRAME_QUERY,      /* statements, the last of which is to be answered */
     WEIR_FRAME_DONE,       /* the last statements */

@@ -175,6 +175,13 @@ static void send_error(host *h, const weir_error *error)
     send_frame(h, WEIR_FRAME_FAILED);
 }
 
+static void send_ready(host *h, const weir_plugin_handler *handler)
+{
+    weir_frame_put_number(&h->frame, handler->version);
+    weir_frame_put_text(&h->frame, handler->tables, strlen(handler->tables));
+    send_frame(h, WEIR_FRAME_READY);
+}
+
 static void apply(host *h, const weir_plugin_handler *handler, void *context, weir_slice bytes)
 {
     weir_frame frame;
@@ -246,7 +253,7 @@ int weir_plugin_host(const char *file, const char *name)
     const weir_plugin_handler *handler = plugins ? find(plugins, name, &error) : NULL;
     const bool ready = handler && (!handler->init || (context = handler->init(&error)) != NULL);
     if (ready)
-        send_frame(&h, WEIR_FRAME_READY);
+        send_ready(&h, handler);
     else
         send_error(&h, &error);
     while (ready && receive(&h, &bytes))

@@ -110,6 +110,14 @@ static weir_child_answer exchange(weir_plugin_process *p, bool send, const atomi
     return came;
 }
 
+/* Whether the process loaded the handler that this one knows: the file may have been replaced. */
+static bool is_ours(const weir_plugin_handler *code, weir_frame *frame)
+{
+    const int64_t version = weir_frame_number(frame);
+    const char *tables = weir_frame_text(frame, NULL);
+    return tables && version == code->version && strcmp(tables, code->tables) == 0;
+}
+
 /* Starts the process and waits until the handler is ready. */
 static bool start(weir_plugin_process *p, weir_plugin_run *run, weir_error *error)
 {
@@ -126,7 +134,9 @@ static bool start(weir_plugin_process *p, weir_plugin_run *run, weir_error *erro
         return dismiss_for(p, came, WEIR_FATE_RETRY, "was ready", error);
     weir_frame_kind kind = weir_frame_open(&frame, said, run->calls->arena);
     if (kind == WEIR_FRAME_READY)
-        return true;
+        return is_ours(p->projection->code, &frame) ||
+               dismiss(p, WEIR_FATE_CONFIG, "the plug-in's file has changed: start weir again",
+                       false, error);
     weir_error why = {0};
     if (kind == WEIR_FRAME_FAILED)
         weir_frame_error(&frame, &why);
