@@ -35,7 +35,6 @@ typedef struct host {
     _Atomic int64_t *at;
     bool refused; /* by the runtime: nothing more can be done for this batch */
     weir_error error;
-    weir_rows rows;
 } host;
 
 /* Ends the process when the other end of its stdin is gone. */
@@ -150,14 +149,16 @@ static const weir_rows *query(void *context, const char *sql, const weir_param *
     size_t many;
     if (!add(h, sql, params, count, error) || !ask(h, WEIR_FRAME_QUERY, &frame, error))
         return NULL;
-    h->rows.columns = (size_t)weir_frame_number(&frame);
-    h->rows.count = (size_t)weir_frame_number(&frame);
+    weir_rows *rows = weir_arena_alloc(h->arena, sizeof *rows);
+    const size_t columns = (size_t)weir_frame_number(&frame),
+                 rows_count = (size_t)weir_frame_number(&frame);
     const char **values = weir_frame_array(&frame, sizeof *values, &many);
     for (size_t i = 0; i < many; i++)
         values[i] = weir_frame_text(&frame, NULL);
-    h->rows.values = values;
-    if (!frame.broken && !frame.full)
-        return &h->rows;
+    if (rows && !frame.broken && !frame.full) {
+        *rows = (weir_rows){rows_count, columns, values};
+        return rows;
+    }
     weir_fail(&h->error, WEIR_FATE_POISON, "the rows of a query do not fit its memory");
     refuse(h, error);
     return NULL;

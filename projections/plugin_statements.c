@@ -9,7 +9,8 @@
 
 #include "projections/plugin_int.h"
 
-#define MOST 500        /* different statements of a handler */
+#define MOST 500 /* different statements of a handler */
+#define PARAMS_MOST 65535
 #define LABEL_BYTES 160 /* of a statement, in errors */
 
 typedef struct known {
@@ -121,6 +122,9 @@ const weir_plugin_statement *weir_plugin_statements_find(weir_plugin_statements 
     bool ok = s->count < MOST ||
               weir_fail(error, WEIR_FATE_CONFIG,
                         "more than %d different statements: values belong into parameters", MOST);
+    if (ok && (count < 0 || count > PARAMS_MOST))
+        ok = weir_fail(error, WEIR_FATE_CONFIG, "%d parameters; PostgreSQL takes up to %d", count,
+                       PARAMS_MOST);
     if (!ok || !prove(s, connection, &k, error)) {
         weir_error_prefix(error, "%s", k.label);
         free_known(&k);

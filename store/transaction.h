@@ -37,8 +37,8 @@ static inline const char *weir_rows_value(const weir_rows *rows, size_t row, siz
 WEIR_MUST_USE bool weir_transaction_exec(weir_transaction *transaction, const char *sql,
                                          const weir_param *params, int count, weir_error *error);
 
-/* weir_transaction_query reads, and sees what was added before. The rows live until the next query
- * of this transaction; NULL as exec's false. A round trip each: ask for what several events need at
+/* weir_transaction_query reads, and sees what was added before. The rows live as long
+ * as the transaction; NULL as exec's false. A round trip each: ask for what several events need at
  * once. */
 const weir_rows *weir_transaction_query(weir_transaction *transaction, const char *sql,
                                         const weir_param *params, int count, weir_error *error);

@@ -72,6 +72,7 @@ def test_each_culprit_is_parked_alone_and_comes_back(witness, silent):
     for do in faults:
         witness.order(do, None, do, None)
     witness.order("printer", "print")
+    witness.order("talker", "say much", None)
     run = witness.run()
     witness.assert_complete(but=[(do, version) for do in faults for version in (2, 3)])
     causes = {(row["aggregate_id"], row["version"]): row["error"] for row in witness.letters() if row["cause"] == "refused"}
@@ -104,8 +105,8 @@ def test_what_is_not_a_handlers_own_stops_it(witness, do, said):
 
 @pytest.mark.parametrize("flag, said", [
     ("-DNAME=Witness", "witness.so(Witness): 'Witness' is no projection name"),
-    ("-DTABLES=\\nDROP TABLE seen", "witness.so(witness):3: DROP is refused here"),
-    ("-DTABLES=-- on: order.paid\\n", "have no directive 'on'"),
+    ("-DTABLES=\\nDROP TABLE seen", "witness.so(witness):2: DROP is refused here"),
+    ("-DTABLES=\\n-- on: order.paid\\n", "have no directive 'on'"),
 ])
 def test_what_cannot_be_a_projection_is_refused_at_the_start(shop, flag, said):
     name, text = flag.split("=", 1)
@@ -152,6 +153,8 @@ def test_its_tables_are_generations(witness):
     assert shop.weir("projection", "list", "-o", "json").json()[0]["apply"] == "code"
     assert shop.weir("plugin", "list", "-o", "json").json()[0]["handlers"] == ["witness"]
     shop.weir("verify", "projection", "witness")
+    stepped = shop.weir("projection", "step", "witness", "--aggregate", "order", "a").stdout
+    assert "before" in stepped and "seen" in stepped
     witness.compile("-DVERSION=2", '-DTABLES="CREATE TABLE more (id text)"')
     refused = shop.weir("run", "--once", check=False)
     assert refused.code == 2 and "weir projection rebuild witness --execute" in refused.stderr
@@ -194,9 +197,12 @@ def gone(pid):
 
 
 def test_a_handler_does_not_outlive_weir(witness):
-    witness.shop.configure(plugins={"timeout_ms": 600_000})
+    witness.shop.configure(plugins={"timeout_ms": 600_000}, subscriptions={"witness": {"drain_ms": 300}})
     witness.order("a", "hang")
     witness.shop.weir("relay", "--once")
+    runtime = witness.shop.start("run")
+    child, = wait_until(lambda: children(runtime.pid), 30, "the handler's process runs")
+    assert runtime.stop(20) == 0 and gone(child) and witness.letters() == []
     runtime = witness.shop.start("run")
     child, = wait_until(lambda: children(runtime.pid), 30, "the handler's process runs")
     runtime.kill()

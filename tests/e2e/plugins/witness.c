@@ -34,6 +34,26 @@ static bool run(weir_transaction *tx, const char *sql, weir_error *error)
     return weir_transaction_exec(tx, sql, WEIR_PARAMS_NONE, error);
 }
 
+/* More than fits into a frame's first part, there and back. */
+static bool say_much(weir_transaction *tx, weir_error *error)
+{
+    const size_t size = 1200000;
+    char *text = weir_calloc(size + 1, 1);
+    memset(text, 'x', size);
+    bool ok =
+        weir_transaction_exec(tx, "SELECT length($1)", WEIR_PARAMS(WEIR_PARAM_TEXT(text)), error) &&
+        run(tx, "SELECT 1", error);
+    const weir_rows *rows =
+        ok ? weir_transaction_query(tx, "SELECT $1::text, NULL, repeat('y', 1500000)",
+                                    WEIR_PARAMS(WEIR_PARAM_TEXT(text)), error)
+           : NULL;
+    ok = rows && rows->count == 1 && rows->columns == 3 &&
+         strcmp(weir_rows_value(rows, 0, 0), text) == 0 && !weir_rows_value(rows, 0, 1) &&
+         strlen(weir_rows_value(rows, 0, 2)) == 1500000;
+    free(text);
+    return ok || weir_fail(error, WEIR_FATE_POISON, "this is not what was asked for");
+}
+
 static bool misbehave(weir_transaction *tx, const weir_event *event, weir_error *error)
 {
     if (asks(event, "abort"))
@@ -44,6 +64,8 @@ static bool misbehave(weir_transaction *tx, const weir_event *event, weir_error 
         sleep(1);
     if (asks(event, "print"))
         printf("a handler may print\n");
+    if (asks(event, "say much"))
+        return say_much(tx, error);
     if (asks(event, "refuse"))
         return weir_fail(error, WEIR_FATE_POISON, "no such customer");
     if (asks(event, "later") && !there("open"))
