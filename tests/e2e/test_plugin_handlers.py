@@ -30,7 +30,7 @@ class Witness:
         self.shop = shop
         self.compile(*flags)
         shop.configure(kafka={"partitions": 1}, plugins={"files": ["plugins/*.so"], "timeout_ms": 500},
-                       subscriptions={"witness": {"attempts": 2, "redrive": "none"}})
+                       subscriptions={"witness": {"attempts": 2, "redrive": "none", "lanes": 2}})
         shop.weir("migrate")
         self.appended = []
 
