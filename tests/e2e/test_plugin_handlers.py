@@ -9,16 +9,17 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
-from harness import ROOT, clean_environment, program, wait_until
+from harness import ROOT, clean_environment, patience, program, wait_until
 from test_plugins import compile_plugin
 
 pytestmark = pytest.mark.commands
 
 WITNESS = ROOT / "tests/e2e/plugins/witness.c"
+TIMEOUT_MS = int(800 * patience())
 FAULTS = {
     "abort": "the handler's process ended before it was done (signal 6, Aborted",
     "exit": "the handler's process ended before it was done (exit code 0",
-    "hang": "the handler hangs: it did not answer within 500 ms",
+    "hang": f"the handler hangs: it did not answer within {TIMEOUT_MS} ms",
     "refuse": "no such customer",
     "violate": 'witness: INSERT INTO seen (position) VALUES (NULL): null value in column "position"',
     "violate in a query": 'VALUES (NULL) RETURNING 1: null value in column "position"',
@@ -29,7 +30,7 @@ class Witness:
     def __init__(self, shop, *flags):
         self.shop = shop
         self.compile(*flags)
-        shop.configure(kafka={"partitions": 1}, plugins={"files": ["plugins/*.so"], "timeout_ms": 500},
+        shop.configure(kafka={"partitions": 1}, plugins={"files": ["plugins/*.so"], "timeout_ms": TIMEOUT_MS},
                        subscriptions={"witness": {"attempts": 2, "redrive": "none", "lanes": 2}})
         shop.weir("migrate")
         self.appended = []
