@@ -251,6 +251,7 @@ def fold(shop):
 
 
 @pytest.mark.once
+@pytest.mark.slow
 def test_the_example_is_exactly_once_whatever_is_killed(shop, prefix):
     build_example(shop, prefix)
     shop.configure(plugins={"files": ["customer_orders.so"]}, kafka={"partitions": 3},
