@@ -47,6 +47,9 @@ static bool explain(weir_session *session, weir_connection *connection,
                     const weir_projection *projection, weir_error *error)
 {
     const char *name = weir_projection_name(projection);
+    if (!weir_projection_needs_store(projection, "its topics alone can make it anew: --from kafka",
+                                     error))
+        return false;
     char *types = joined_types(projection);
     const weir_param param = WEIR_PARAM_TEXT(types);
     int serving;
@@ -69,12 +72,24 @@ static bool explain(weir_session *session, weir_connection *connection,
     return ok;
 }
 
-static bool explain_all(weir_session *session, const weir_runtime *runtime, weir_error *error)
+/* With --all, what has no events in the store is left out, and said. */
+static bool leaves_out(const weir_projection *projection, bool all)
+{
+    if (!all || !weir_projection_foreign(projection))
+        return false;
+    fprintf(stderr, "weir: %s is left out: it reads topics that weir did not write\n",
+            weir_projection_name(projection));
+    return true;
+}
+
+static bool explain_all(weir_session *session, const weir_runtime *runtime, bool all,
+                        weir_error *error)
 {
     weir_store *store = weir_session_store(session, error);
     bool ok = store != NULL;
     for (size_t i = 0; ok && i < runtime->count; i++)
-        ok = explain(session, weir_store_connection(store), runtime->members[i].projection, error);
+        ok = leaves_out(runtime->members[i].projection, all) ||
+             explain(session, weir_store_connection(store), runtime->members[i].projection, error);
     weir_store_close(store);
     return ok;
 }
@@ -127,10 +142,11 @@ bool weir_verb_projection_rebuild(weir_session *session, weir_error *error)
     bool ok = weir_runtime_load(&runtime, session->config, &session->stop, arguments->words,
                                 arguments->word_count, error);
     if (ok && !weir_arguments_flag(arguments, "execute"))
-        ok = explain_all(session, &runtime, error);
+        ok = explain_all(session, &runtime, all, error);
     else
         for (size_t i = 0; ok && i < runtime.count; i++)
-            ok = rebuild_one(session, &runtime, runtime.members[i].projection, error);
+            ok = leaves_out(runtime.members[i].projection, all) ||
+                 rebuild_one(session, &runtime, runtime.members[i].projection, error);
     weir_runtime_free(&runtime);
     return ok;
 }

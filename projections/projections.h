@@ -38,6 +38,13 @@ weir_projection *weir_projection_of_handler(const weir_plugin_handler *handler, 
 #define WEIR_PLUGIN_HOST "plugin-host"
 int weir_plugin_host(const char *file, const char *name);
 
+/* weir_projection_foreign: the topics it reads that weir did not write, NULL when it reads
+ * aggregate types; weir_projection_needs_store refuses such a projection, CONFIG, with what is to
+ * be said. */
+const weir_foreign *weir_projection_foreign(const weir_projection *projection);
+WEIR_MUST_USE bool weir_projection_needs_store(const weir_projection *projection, const char *what,
+                                               weir_error *error);
+
 /* weir_projections_load loads every file of `projections.files` and every handler of
  * `plugins.files`, refuses two of one name and overrides under `subscriptions:` that no projection
  * and no handler of another language answers to. Handlers of plug-ins run in processes of this

@@ -74,6 +74,9 @@ static bool allow(rebuild *r, weir_error *error)
 static bool open_all(rebuild *r, weir_error *error)
 {
     weir_rebuild_options *options = r->options;
+    if (!weir_projection_needs_store(r->projection,
+                                     "its topics alone can make it anew: --from kafka", error))
+        return false;
     r->store = weir_store_open(r->config, "weir rebuild", options->stop, error);
     if (!r->store)
         return false;
