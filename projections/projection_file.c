@@ -365,7 +365,7 @@ static bool end_file(parser *p, bool empty)
     int foreign_line = 0;
     for (int i = FORMAT; i <= DATA; i++)
         foreign_line = foreign_line ? foreign_line : p->seen[i];
-    if (!weir_projection_end_source(projection, p->seen[FROM] > 0, foreign_line, p->error))
+    if (!weir_projection_end_source(projection, p->seen[FROM] != 0, foreign_line, p->error))
         return false;
     if (projection->table_count == 0)
         return FAIL(p, projection->name_line, "no table is made before the first 'on'");
