@@ -30,7 +30,7 @@ bool weir_verb_projection_list(weir_session *session, weir_error *error)
     static const weir_column columns[] = {
         {"projection", "PROJECTION", false}, {"from", "FROM", false}, {"topics", NULL, false},
         {"apply", "APPLY", false},           {"file", "FILE", false}, {0}};
-    static const char *const applies[] = {"each", "aggregate", "batch"};
+    static const char *const applies[] = {"each", "aggregate", "batch", "code"};
     weir_projections projections = {0};
     if (!weir_projections_load(session->config, &projections, error))
         return false;

@@ -14,6 +14,7 @@
 
 #include "app/app.h"
 #include "app/help.h"
+#include "projections/projections.h"
 
 static weir_stop *signalled;
 
@@ -266,6 +267,9 @@ int weir_main(int argc, char **argv)
     weir_arguments arguments = {0};
     weir_error error = {0};
     int code;
+    if (argc == 4 &&
+        strcmp(argv[1], WEIR_PLUGIN_HOST) == 0) /* ours alone: no command of people's */
+        return weir_plugin_host(argv[2], argv[3]);
     if (weir_command_resolve(argc, argv, &arguments, &error)) {
         code = weir_session_run(&arguments);
     } else {

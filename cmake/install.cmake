@@ -1,7 +1,7 @@
 # What `cmake --install` puts in place: the program, libweir static and shared, the facade headers
 # under include/weir/<folder>/, and the two ways to find them: weir.pc and find_package(weir).
 #
-# A header is public when its folder's facade is made of it; *_int.h and config/kafka.h, which names
+# A header is public when its folder's facade is made of it, or authors write tests with it; *_int.h and config/kafka.h, which names
 # librdkafka, never are.
 include(CMakePackageConfigHelpers)
 
@@ -17,7 +17,8 @@ foreach(folder ${WEIR_FOLDERS})
     file(GLOB headers CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/${folder}/*.h)
     list(FILTER headers EXCLUDE REGEX "_int\\.h$")
   else()
-    set(headers ${CMAKE_SOURCE_DIR}/${folder}/${folder}.h)
+    file(GLOB headers ${CMAKE_SOURCE_DIR}/${folder}/${folder}.h
+         ${CMAKE_SOURCE_DIR}/${folder}/specification.h)
   endif()
   install(FILES ${headers} DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/weir/${folder})
 endforeach()

@@ -96,9 +96,13 @@ const weir_setting weir_settings[] = {
     INTEGER("relay.cursor_ms", "200", 10, 60000, "ms", "how often the cursor is written"),
     LIST("schemas.files",
          "schema evolution: files of upcasting rules, globs allowed, relative to the config file"),
-    LIST("plugins.files",
-         "plug-ins: shared objects with aggregates and upcasters, globs allowed, relative to the "
-         "config file"),
+    LIST(
+        "plugins.files",
+        "plug-ins: shared objects with aggregates, upcasters and handlers, globs allowed, relative "
+        "to the config file"),
+    INTEGER("plugins.timeout_ms", "30000", 10, 3600000, "ms",
+            "longest that a plug-in's handler may take to be ready, and of its own time for one "
+            "batch; then its process is killed and the batch counts as refused"),
     LIST("projections.files", "projection files, globs allowed, relative to the config file"),
     INTEGER("projections.statement_timeout_ms", "60000", 100, 3600000, "ms",
             "a handler statement that runs longer is cancelled"),

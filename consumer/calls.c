@@ -1,4 +1,5 @@
-/* The calls of one transaction, as handlers add them: a list in the transaction's arena. */
+/* The calls of one transaction, as handlers add them: a list in the transaction's arena, of which
+ * the first part may have been sent. */
 #include <string.h>
 
 #include "consumer/consumer.h"
@@ -33,4 +34,31 @@ bool weir_calls_add(weir_calls *calls, weir_call call, size_t event, const char 
     calls->label[calls->count] = label;
     calls->count++;
     return true;
+}
+
+/* Picks the one result that was asked for. */
+typedef struct question {
+    weir_result_fn *fn;
+    void *context;
+    int last;
+} question;
+
+static void pick(void *context, int call, const weir_result *result)
+{
+    question *q = context;
+    if (q->fn && call == q->last)
+        q->fn(q->context, call, result);
+}
+
+bool weir_calls_ask(weir_calls *calls, weir_result_fn *fn, void *context, weir_error *error)
+{
+    int refused, count = (int)(calls->count - calls->sent);
+    question q = {fn, context, count - 1};
+    calls->failed = !weir_connection_pipeline_results(calls->connection, calls->calls + calls->sent,
+                                                      count, pick, &q, &refused, error);
+    if (calls->failed)
+        calls->refused = calls->sent + (size_t)refused;
+    else
+        calls->sent = calls->count;
+    return !calls->failed;
 }

@@ -30,12 +30,25 @@ typedef struct weir_calls {
     const char **label; /* per call: what to name in an error: "users.sql:12" ; may be NULL */
     size_t count, capacity;
     weir_arena *arena;
+    weir_connection *connection; /* where they are sent */
+    const atomic_bool *abandon;  /* set: they are not wanted any more; NULL: they always are */
+    size_t sent;                 /* of them, by weir_calls_ask */
+    bool failed;                 /* PostgreSQL refused weir_calls_ask: calls[refused], or all */
+    size_t refused;
+    size_t accused; /* set by a collect that fails: from 1, the event to blame; 0: not known */
+    bool hindered;  /* set by a collect that fails with RETRY: no smaller batch would help */
 } weir_calls;
 
 /* weir_calls_add appends one call; false (RETRY) when the arena is full: the runtime then halves
  * the batch. params are in the batch's arena. */
 WEIR_MUST_USE bool weir_calls_add(weir_calls *calls, weir_call call, size_t event,
                                   const char *label, weir_error *error);
+
+/* weir_calls_ask sends what was added since the last time, and fn (may be NULL) gets the result of
+ * the last call, during this call only: the transaction is open from then on and holds locks.
+ * False: PostgreSQL refused one of them; collect returns false with that error. */
+WEIR_MUST_USE bool weir_calls_ask(weir_calls *calls, weir_result_fn *fn, void *context,
+                                  weir_error *error);
 
 /* What a subscription does with events. One thread settles, opens and closes; a session belongs to
  * whoever has its connection. */
@@ -55,9 +68,10 @@ typedef struct weir_handler {
     void *(*open)(struct weir_handler *handler, weir_connection *connection, int generation,
                   weir_error *error);
     /* collect turns a batch into calls. one_by_one: each event's statements on their own, so that a
-     * culprit can be named. Events that the handler does not care for produce no call. It does no
-     * I/O: RETRY means that the arena is full, and then the batch is halved; POISON accuses the
-     * batch like a refused statement. */
+     * culprit can be named. Events that the handler does not care for produce no call. RETRY means
+     * that the arena is full, and then the batch is halved, unless it says that it is hindered;
+     * POISON accuses the batch, or one event of it, like a refused statement. It does no I/O but
+     * weir_calls_ask, unless patience_ms says for how long. */
     bool (*collect)(void *session, const weir_batch *batch, bool one_by_one, weir_calls *calls,
                     weir_error *error);
     void (*close)(void *session); /* NULL is fine */
@@ -68,7 +82,8 @@ typedef struct weir_handler {
      */
     bool (*deliver)(void *session, const weir_batch *batch, const atomic_bool *abandon,
                     size_t *done, weir_error *error);
-    int deliver_ms; /* longest that deliver takes for one event */
+    int patience_ms; /* longest that deliver waits for one event, or collect for a batch, without a
+                        sign; 0: they never wait */
 } weir_handler;
 
 typedef struct weir_subscription weir_subscription;

@@ -64,6 +64,7 @@ typedef struct weir_lane {
     weir_moves moves;
     weir_parked_set parked;
     uint64_t letters; /* written by it */
+    size_t accused; /* by the transaction that was refused last: an event of its share; SIZE_MAX */
     bool warned_set_statement;
     bool nudge_again; /* more letters are due than there was time for */
 } weir_lane;

@@ -224,20 +224,34 @@ static bool read_event(const parcel *p, const letter *l, weir_buffer *scratch, w
                            p->lane->arena, scratch, event, error);
 }
 
-/* Has the event handled outside of PostgreSQL. The transaction stays open, so that nobody marks the
- * letter meanwhile, and is allowed to rest for as long. */
-static bool deliver(const parcel *p, const weir_batch *batch, weir_error *error)
+/* The transaction stays open while the event is handled by another process, so that nobody marks
+ * the letter meanwhile, and is allowed to rest for as long. */
+static bool allow_rest(const parcel *p, weir_error *error)
 {
-    weir_subscription *s = p->lane->subscription;
+    const weir_handler *handler = p->lane->subscription->handler;
     char ms[24];
-    size_t done;
-    const weir_param param = weir_param_integer(s->handler->deliver_ms, ms);
+    const weir_param param = weir_param_integer(handler->patience_ms, ms);
+    if (handler->patience_ms == 0)
+        return true;
     weir_result *set =
         weir_connection_query(connection_of(p), "deliver_patience", &param, 1, error);
     weir_result_free(set);
     if (!set)
         error->fate = WEIR_FATE_RETRY;
-    return set && s->handler->deliver(p->lane->session, batch, &s->lanes.abandon, &done, error);
+    return set != NULL;
+}
+
+/* Why a call of the event was refused; count: none was. */
+static bool blame(const parcel *p, const weir_calls *calls, size_t call, size_t own,
+                  weir_error *error)
+{
+    if (call == own || !weir_store_alive(p->lane->store))
+        error->fate = WEIR_FATE_RETRY;
+    else if (call < own && calls->label[call])
+        weir_error_prefix(error, "%s", calls->label[call]);
+    if (strcmp(error->sqlstate, WEIR_STATEMENT_TIMEOUT) == 0)
+        error->fate = WEIR_FATE_POISON;
+    return false;
 }
 
 /* Sends the event's calls and COMMIT; the transaction is open. */
@@ -245,30 +259,30 @@ static bool apply_event(parcel *p, const letter *l, const weir_event *event, wei
 {
     weir_subscription *s = p->lane->subscription;
     weir_param id = WEIR_PARAM_TEXT(l->id);
-    weir_calls calls = {.arena = p->lane->arena};
+    weir_calls calls = {
+        .arena = p->lane->arena, .connection = connection_of(p), .abandon = &s->lanes.abandon};
     const weir_batch batch = {event, 1, p->lane->arena};
     int failed;
-    if (s->handler->deliver && !deliver(p, &batch, error))
+    size_t done;
+    if (!allow_rest(p, error))
+        return false;
+    if (s->handler->deliver &&
+        !s->handler->deliver(p->lane->session, &batch, &s->lanes.abandon, &done, error))
         return false;
     if (!s->handler->collect(p->lane->session, &batch, true, &calls, error))
-        return false;
+        return calls.failed && blame(p, &calls, calls.refused, SIZE_MAX, error);
     size_t own = calls.count;
     if (!weir_calls_add(&calls, (weir_call){"letter_applied", &id, 1}, SIZE_MAX, NULL, error) ||
         !weir_calls_add(&calls, (weir_call){"commit", NULL, 0}, SIZE_MAX, NULL, error))
         return false;
-    p->asked = (int)own;
-    if (weir_connection_pipeline_results(connection_of(p), calls.calls, (int)calls.count,
-                                         read_waits, p, &failed, error)) {
+    const int sent = (int)calls.sent;
+    p->asked = (int)own - sent;
+    if (weir_connection_pipeline_results(connection_of(p), calls.calls + sent,
+                                         (int)calls.count - sent, read_waits, p, &failed, error)) {
         note_held(p);
         return true;
     }
-    if ((size_t)failed == own || !weir_store_alive(p->lane->store))
-        error->fate = WEIR_FATE_RETRY;
-    else if ((size_t)failed < own && calls.label[failed])
-        weir_error_prefix(error, "%s", calls.label[failed]);
-    if (strcmp(error->sqlstate, WEIR_STATEMENT_TIMEOUT) == 0)
-        error->fate = WEIR_FATE_POISON;
-    return false;
+    return blame(p, &calls, (size_t)(failed + sent), own, error);
 }
 
 static bool roll_back(const parcel *p)

@@ -53,22 +53,22 @@ bool weir_tables_make(const weir_projection *projection, weir_connection *connec
     return true;
 }
 
-/* The generic plan of the prepared statement, and what it says. */
-static bool judge_plan(const weir_projection *projection, weir_connection *connection,
-                       const weir_statement *statement, const char *name, const char *schema,
-                       weir_error *error)
+bool weir_plan_judge(const weir_projection *projection, weir_connection *connection,
+                     const weir_statement *statement, const char *name, int params,
+                     const char *schema, weir_error *error)
 {
-    char sql[256];
-    snprintf(sql, sizeof sql,
-             "EXPLAIN (VERBOSE, COSTS OFF, FORMAT JSON) EXECUTE \"%s\""
-             "(NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL)",
-             name);
-    weir_result *verdict = NULL, *plan = weir_connection_text(connection, sql, NULL, 0, error);
+    weir_buffer sql = WEIR_BUFFER(SQL_LIMIT);
+    weir_buffer_format(&sql, "EXPLAIN (VERBOSE, COSTS OFF, FORMAT JSON) EXECUTE \"%s\"", name);
+    for (int i = 0; i < params; i++)
+        weir_buffer_text(&sql, i > 0 ? ", NULL" : "(NULL");
+    weir_buffer_text(&sql, params > 0 ? ")" : "");
+    weir_result *verdict = NULL, *plan = weir_connection_text(connection, sql.data, NULL, 0, error);
+    weir_buffer_free(&sql);
     if (!plan)
         return fail_place(projection, statement, error);
-    const weir_param params[] = {WEIR_PARAM_TEXT(weir_result_value(plan, 0, 0)),
-                                 WEIR_PARAM_TEXT(schema)};
-    verdict = weir_connection_query(connection, "projection_plan", params, 2, error);
+    const weir_param asked[] = {WEIR_PARAM_TEXT(weir_result_value(plan, 0, 0)),
+                                WEIR_PARAM_TEXT(schema)};
+    verdict = weir_connection_query(connection, "projection_plan", asked, 2, error);
     bool ok = verdict != NULL;
     if (ok && weir_result_value(verdict, 0, 1))
         ok = weir_projection_fail(projection, statement->line, error,
@@ -93,7 +93,8 @@ static bool verify(const weir_projection *projection, weir_connection *connectio
     weir_statement_inject(statement, statement->many != NULL, &sql);
     bool ok = weir_connection_prepare(connection, name, sql.data, error);
     if (ok) {
-        ok = judge_plan(projection, connection, statement, name, schema, error);
+        ok = weir_plan_judge(projection, connection, statement, name, WEIR_EVENT_COLUMNS, schema,
+                             error);
         /* What it was prepared for is rolled back by the caller after a failure; the name is not.
          */
         weir_error later;

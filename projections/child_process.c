@@ -6,6 +6,7 @@
  * nor a process of the child's group. */
 #include "projections/child_process_int.h"
 
+#include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -23,13 +24,16 @@
 #define LOOK_MS 50 /* how often abandon is looked at */
 #define TERM_MS 1000
 #define WAIT_MS 5
+#define SHARED_FD 3
+#define FRAME_HEAD 4 /* bytes: the length */
 
 struct weir_child {
     pid_t pid;
     int in, out; /* our ends of its stdin and stdout */
+    bool frames;
     weir_child_log *log;
     weir_buffer received;
-    size_t taken;   /* of received: lines that were answers */
+    size_t taken;   /* of received: messages that were answers */
     size_t scanned; /* of received: without a line end */
 };
 
@@ -41,12 +45,11 @@ static void close_pair(const int fds[2])
 }
 
 /* pipes: stdin, stdout, stderr. */
-static int spawn(const char *command, const char *directory, int pipes[3][2], pid_t *pid)
+static int spawn(const weir_child_command *command, int pipes[3][2], pid_t *pid)
 {
     posix_spawn_file_actions_t files;
     posix_spawnattr_t attributes;
     sigset_t none, standard;
-    char *const arguments[] = {"sh", "-c", (char *)command, NULL};
     sigemptyset(&none);
     sigemptyset(&standard);
     sigaddset(&standard, SIGPIPE);
@@ -61,16 +64,18 @@ static int spawn(const char *command, const char *directory, int pipes[3][2], pi
     posix_spawn_file_actions_adddup2(&files, pipes[0][0], STDIN_FILENO);
     posix_spawn_file_actions_adddup2(&files, pipes[1][1], STDOUT_FILENO);
     posix_spawn_file_actions_adddup2(&files, pipes[2][1], STDERR_FILENO);
-    posix_spawn_file_actions_addclosefrom_np(&files, STDERR_FILENO + 1);
-    posix_spawn_file_actions_addchdir_np(&files, directory);
-    int code = posix_spawn(pid, "/bin/sh", &files, &attributes, arguments, environ);
+    if (command->shared >= 0)
+        posix_spawn_file_actions_adddup2(&files, command->shared, SHARED_FD);
+    posix_spawn_file_actions_addclosefrom_np(&files, SHARED_FD + (command->shared >= 0));
+    posix_spawn_file_actions_addchdir_np(&files, command->directory);
+    int code = posix_spawn(pid, command->arguments[0], &files, &attributes,
+                           (char *const *)command->arguments, environ);
     posix_spawn_file_actions_destroy(&files);
     posix_spawnattr_destroy(&attributes);
     return code;
 }
 
-weir_child *weir_child_start(const char *name, const char *command, const char *directory,
-                             weir_error *error)
+weir_child *weir_child_start(const weir_child_command *command, weir_error *error)
 {
     int pipes[3][2] = {{-1, -1}, {-1, -1}, {-1, -1}}, code = 0;
     weir_child *child = weir_calloc(1, sizeof *child);
@@ -78,24 +83,25 @@ weir_child *weir_child_start(const char *name, const char *command, const char *
     for (int i = 0; i < 3 && code == 0; i++)
         code = pipe2(pipes[i], O_CLOEXEC) == 0 ? 0 : errno;
     if (code == 0)
-        code = spawn(command, directory, pipes, &child->pid);
+        code = spawn(command, pipes, &child->pid);
     if (code != 0) {
         for (int i = 0; i < 3; i++)
             close_pair(pipes[i]);
         free(child);
-        weir_fail(error, WEIR_FATE_RETRY, "starting '%s' in '%s': %s", command, directory,
-                  strerror(code));
+        weir_fail(error, WEIR_FATE_RETRY, "starting %s in '%s': %s", command->arguments[0],
+                  command->directory, strerror(code));
         return NULL;
     }
     close(pipes[0][0]);
     close(pipes[1][1]);
     close(pipes[2][1]);
+    child->frames = command->frames;
     child->in = pipes[0][1];
     child->out = pipes[1][0];
     child->received = WEIR_BUFFER(WEIR_CHILD_LINE + 65536);
     fcntl(child->in, F_SETFL, O_NONBLOCK);
     fcntl(child->out, F_SETFL, O_NONBLOCK);
-    child->log = weir_child_log_new(name, pipes[2][0], error);
+    child->log = weir_child_log_new(command->name, pipes[2][0], error);
     if (child->log)
         return child;
     weir_child_end(child, 0, NULL);
@@ -118,8 +124,40 @@ static bool next_line(weir_child *child, weir_slice *line)
     return true;
 }
 
-/* Lines that were taken make room for the next. */
-static void forget_lines(weir_child *child)
+static uint32_t frame_length(const weir_child *child)
+{
+    uint32_t length;
+    memcpy(&length, child->received.data + child->taken, sizeof length);
+    return ntohl(length);
+}
+
+/* How long a message is going to be, as far as that is known. */
+static size_t expected(const weir_child *child)
+{
+    size_t there = child->received.length - child->taken;
+    if (!child->frames || there < FRAME_HEAD)
+        return there;
+    return frame_length(child) > there ? frame_length(child) : there;
+}
+
+static bool next_frame(weir_child *child, weir_slice *frame)
+{
+    size_t there = child->received.length - child->taken;
+    if (there < FRAME_HEAD || there - FRAME_HEAD < frame_length(child))
+        return false;
+    *frame = (weir_slice){child->received.data + child->taken + FRAME_HEAD, frame_length(child)};
+    child->taken += FRAME_HEAD + frame->length;
+    child->scanned = child->taken;
+    return true;
+}
+
+static bool next_message(weir_child *child, weir_slice *message)
+{
+    return child->frames ? next_frame(child, message) : next_line(child, message);
+}
+
+/* Messages that were taken make room for the next. */
+static void forget_messages(weir_child *child)
 {
     weir_buffer *received = &child->received;
     if (child->taken == 0)
@@ -162,18 +200,16 @@ static bool move_bytes(weir_child *child, const char **line, size_t *length, int
     return fds[1].revents == 0 || send_some(child, line, length);
 }
 
-weir_child_answer weir_child_exchange(weir_child *child, const char *line, size_t length,
+weir_child_answer weir_child_exchange(weir_child *child, const char *bytes, size_t length,
                                       const weir_child_patience *patience, weir_slice *answer)
 {
     int64_t end_us = weir_clock_monotonic_us() + (int64_t)patience->timeout_ms * 1000;
     int64_t abandoned_us = -1;
-    bool answered = false;
-    forget_lines(child);
+    forget_messages(child);
     for (;;) {
-        answered = answered || next_line(child, answer);
-        if (answered && length == 0)
+        if (length == 0 && next_message(child, answer))
             return WEIR_CHILD_ANSWERED;
-        if (child->received.length - child->taken > WEIR_CHILD_LINE)
+        if (expected(child) > WEIR_CHILD_LINE)
             return WEIR_CHILD_LONG;
         int64_t now_us = weir_clock_monotonic_us();
         if (now_us >= end_us)
@@ -183,7 +219,7 @@ weir_child_answer weir_child_exchange(weir_child *child, const char *line, size_
         if (abandoned_us >= 0 && now_us - abandoned_us >= (int64_t)patience->drain_ms * 1000)
             return WEIR_CHILD_ABANDONED;
         int64_t left_ms = (end_us - now_us) / 1000 + 1;
-        if (!move_bytes(child, &line, &length, left_ms < LOOK_MS ? (int)left_ms : LOOK_MS))
+        if (!move_bytes(child, &bytes, &length, left_ms < LOOK_MS ? (int)left_ms : LOOK_MS))
             return WEIR_CHILD_ENDED;
     }
 }
@@ -221,7 +257,8 @@ static void describe(const siginfo_t *how, bool killed, const char *said, char t
     else if (how->si_code == CLD_EXITED)
         snprintf(what, sizeof what, "exit code %d", how->si_status);
     else
-        snprintf(what, sizeof what, "signal %d", how->si_status);
+        snprintf(what, sizeof what, "signal %d, %s", how->si_status,
+                 sigdescr_np(how->si_status) ? sigdescr_np(how->si_status) : "unknown");
     snprintf(text, WEIR_CHILD_HOW, "%s%s%s", what, *said ? "; it last said: " : "", said);
 }
 

@@ -2,7 +2,8 @@
  *
  * each: event by event. aggregate: in waves, where a wave has at most the next event of every
  * aggregate, so that a statement sees many rows and still never two of one aggregate; linear in the
- * batch, however its events are spread. batch: each run of consecutive events of one handler.
+ * batch, however its events are spread. batch: each run of consecutive events of one handler. code:
+ * the code says.
  * Everything handed out lives in the batch's arena. It must never change the order of two events of
  * one aggregate. */
 #include <arpa/inet.h>
@@ -312,6 +313,8 @@ bool weir_feeder_collect(void *session, const weir_batch *batch, bool one_by_one
         return true;
     if (!one_by_one && !add_replan(feeder, w.count, calls, error))
         return false;
+    if (apply == WEIR_APPLY_CODE)
+        return weir_plugin_collect(feeder->code, batch, w.index, w.count, calls, error);
     if (apply == WEIR_APPLY_AGGREGATE && !one_by_one)
         return add_waves(feeder, batch, &w, calls, error);
     return add_runs(feeder, batch, &w, NULL, one_by_one || apply == WEIR_APPLY_EACH, calls, error);

@@ -86,7 +86,7 @@ static weir_external *make(const weir_config *config, const char *name)
                                        .collect = collect,
                                        .close = weir_external_close,
                                        .deliver = weir_external_deliver,
-                                       .deliver_ms = 2 * external->timeout_ms + ENDING_MS};
+                                       .patience_ms = 2 * external->timeout_ms + ENDING_MS};
     return external;
 }
 

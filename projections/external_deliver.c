@@ -115,7 +115,9 @@ static bool start(courier *c, const atomic_bool *abandon, weir_error *error)
     const weir_external *x = c->external;
     weir_slice said;
     weir_answer answer;
-    c->child = weir_child_start(x->name, x->command, x->directory, error);
+    const char *const arguments[] = {"/bin/sh", "-c", x->command, NULL};
+    const weir_child_command command = {x->name, arguments, x->directory, false, -1};
+    c->child = weir_child_start(&command, error);
     if (!c->child)
         return false;
     weir_child_answer came = exchange(c, &(weir_buffer){0}, abandon, &said);

@@ -12,8 +12,10 @@
 
 #define NORMAL_LIMIT ((size_t)4 * WEIR_PROJECTION_FILE_LIMIT)
 
-static const char *const apply_names[] = {
-    [WEIR_APPLY_EACH] = "each", [WEIR_APPLY_AGGREGATE] = "aggregate", [WEIR_APPLY_BATCH] = "batch"};
+static const char *const apply_names[] = {[WEIR_APPLY_EACH] = "each",
+                                          [WEIR_APPLY_AGGREGATE] = "aggregate",
+                                          [WEIR_APPLY_BATCH] = "batch",
+                                          [WEIR_APPLY_CODE] = "code"};
 
 static void describe_handlers(const weir_projection *projection, weir_buffer *text)
 {

@@ -126,6 +126,8 @@ weir_feeder *weir_feeder_new(const weir_projection *projection)
     feeder->replan_at = REPLAN_FIRST;
     for (size_t i = 0; i < WEIR_EVENT_COLUMNS; i++)
         feeder->arrays[i].bytes = WEIR_BUFFER(ARRAY_LIMIT);
+    if (projection->apply == WEIR_APPLY_CODE)
+        feeder->code = weir_plugin_feeder_new(projection);
     return feeder;
 }
 
@@ -136,6 +138,7 @@ void weir_feeder_free(void *session)
         return;
     for (size_t i = 0; i < WEIR_EVENT_COLUMNS; i++)
         weir_array_free(&feeder->arrays[i]);
+    weir_plugin_feeder_free(feeder->code);
     free(feeder);
 }
 
@@ -154,6 +157,8 @@ weir_feed *weir_feed_of(weir_projection *projection, const weir_config *config)
                                    .open = open_feeder,
                                    .collect = weir_feeder_collect,
                                    .close = weir_feeder_free};
+    if (projection->apply == WEIR_APPLY_CODE)
+        feed->handler.patience_ms = weir_plugin_patience_ms(config);
     projection->feed = feed;
     return feed;
 }

@@ -18,6 +18,7 @@ typedef struct weir_feeder {
     const weir_projection *projection;
     weir_array arrays[WEIR_EVENT_COLUMNS]; /* reused for every call */
     uint64_t events, replan_at;            /* since the connection was opened */
+    struct weir_plugin_feeder *code;       /* of code; NULL: it is SQL */
 } weir_feeder;
 
 /* In whose name things are made and handled. A role that is not there, or that the connecting user
@@ -40,6 +41,19 @@ weir_feeder *weir_feeder_new(const weir_projection *projection);
 void weir_feeder_free(void *feeder); /* NULL is fine */
 WEIR_MUST_USE bool weir_feeder_collect(void *feeder, const weir_batch *batch, bool one_by_one,
                                        weir_calls *calls, weir_error *error);
+
+/* The same for code: what a feeder has beyond; weir_plugin_collect is handed the events of the
+ * batch that code wants (index: which, of the batch). */
+struct weir_plugin_feeder *weir_plugin_feeder_new(const weir_projection *projection);
+void weir_plugin_feeder_free(struct weir_plugin_feeder *code); /* NULL is fine */
+WEIR_MUST_USE bool weir_plugin_collect(struct weir_plugin_feeder *code, const weir_batch *batch,
+                                       const uint32_t *index, size_t count, weir_calls *calls,
+                                       weir_error *error);
+
+/* weir_plugin_timeout_ms is how long a handler of a plug-in may take for a batch; weir_plugin_
+ * patience_ms how long that can be with its start and end. */
+int weir_plugin_timeout_ms(const weir_config *config);
+int weir_plugin_patience_ms(const weir_config *config);
 
 /* weir_actors_find looks the roles up. */
 WEIR_MUST_USE bool weir_actors_find(weir_connection *connection, weir_actors *actors,
@@ -78,6 +92,12 @@ WEIR_MUST_USE bool weir_tables_make(const weir_projection *projection, weir_conn
 WEIR_MUST_USE bool weir_handlers_verify(const weir_projection *projection,
                                         weir_connection *connection, const char *schema,
                                         weir_error *error);
+
+/* weir_plan_judge asks for the plan of a statement that was prepared as name, with so many
+ * parameters, under plan_cache_mode force_generic_plan, and refuses it as verify does. */
+WEIR_MUST_USE bool weir_plan_judge(const weir_projection *projection, weir_connection *connection,
+                                   const weir_statement *statement, const char *name, int params,
+                                   const char *schema, weir_error *error);
 
 /* weir_handlers_prepare prepares every handler statement under its name, for the tables that the
  * search_path leads to. */

@@ -1,4 +1,5 @@
-/* From files to projections: one file by path, or all of `projections.files`.
+/* From files to projections: one file by path, or all of `projections.files` and the handlers of
+ * `plugins.files`.
  *
  * Two projections of one name, a pattern that finds no file, and settings for a subscription that
  * does not exist are mistakes that would otherwise stay silent: they are refused. */
@@ -10,6 +11,7 @@
 #include "base/suggest.h"
 #include "projections/handler_int.h"
 #include "projections/projection_int.h"
+#include "store/plugins.h"
 
 weir_projection *weir_projection_load(const char *path, weir_error *error)
 {
@@ -54,6 +56,7 @@ void weir_projection_free(weir_projection *projection)
     free(projection->ons);
     free(projection->name);
     free(projection->text);
+    free(projection->plugin);
     free(projection->file);
     free(projection);
 }
@@ -78,10 +81,9 @@ weir_apply weir_projection_apply(const weir_projection *projection)
     return projection->apply;
 }
 
-static bool add(void *context, const char *path, weir_error *error)
+/* Takes the projection over; NULL: it could not be made. */
+static bool add(weir_projections *projections, weir_projection *projection, weir_error *error)
 {
-    weir_projections *projections = context;
-    weir_projection *projection = weir_projection_load(path, error);
     if (!projection)
         return false;
     for (size_t i = 0; i < projections->count; i++) {
@@ -97,6 +99,38 @@ static bool add(void *context, const char *path, weir_error *error)
     projections->items =
         weir_realloc(projections->items, (projections->count + 1) * sizeof(weir_projection *));
     projections->items[projections->count++] = projection;
+    return true;
+}
+
+static bool add_file(void *context, const char *path, weir_error *error)
+{
+    return add(context, weir_projection_load(path, error), error);
+}
+
+weir_projection *weir_projection_of_handler(const weir_plugin_handler *handler, const char *plugin,
+                                            weir_error *error)
+{
+    char *file = weir_format("%s(%s)", plugin, handler->name);
+    weir_projection *projection = weir_projection_parse_code(file, handler, error);
+    if (projection)
+        projection->code = handler;
+    free(file);
+    return projection;
+}
+
+static bool add_handlers(weir_projections *projections, const weir_plugins *plugins,
+                         weir_error *error)
+{
+    const char *file;
+    const weir_plugin_info *plugin;
+    for (size_t i = 0; (plugin = weir_plugins_at(plugins, i, &file)); i++)
+        for (const weir_plugin_handler *const *at = plugin->handlers; at && *at; at++) {
+            weir_projection *projection = weir_projection_of_handler(*at, file, error);
+            if (projection)
+                projection->plugin = weir_strdup(file);
+            if (!add(projections, projection, error))
+                return false;
+        }
     return true;
 }
 
@@ -124,7 +158,11 @@ bool weir_projections_load(const weir_config *config, weir_projections *projecti
                            weir_error *error)
 {
     *projections = (weir_projections){0};
-    bool ok = weir_config_files(config, "projections.files", add, projections, error);
+    weir_plugins *plugins = weir_plugins_load(config, error);
+    bool ok = plugins &&
+              weir_config_files(config, "projections.files", add_file, projections, error) &&
+              add_handlers(projections, plugins, error);
+    weir_plugins_free(plugins);
     for (size_t i = 0; ok && i < weir_config_subscriptions(config); i++)
         ok = check_override(config, weir_config_subscription_name(config, i), projections, error);
     if (!ok)

@@ -172,7 +172,8 @@ static bool take_version(parser *p, int line, char *value)
 static bool end_on(parser *p)
 {
     weir_projection *projection = p->projection;
-    if (projection->on_count == 0 || projection->ons[projection->on_count - 1].count > 0)
+    if (projection->on_count == 0 || projection->ons[projection->on_count - 1].count > 0 ||
+        projection->apply == WEIR_APPLY_CODE)
         return true;
     return FAIL(p, projection->ons[projection->on_count - 1].line,
                 "no statement stands under this 'on'");
@@ -364,7 +365,7 @@ static bool end_file(parser *p, bool empty)
     int foreign_line = 0;
     for (int i = FORMAT; i <= DATA; i++)
         foreign_line = foreign_line ? foreign_line : p->seen[i];
-    if (!weir_projection_end_source(projection, p->seen[FROM] > 0, foreign_line, p->error))
+    if (!weir_projection_end_source(projection, p->seen[FROM] != 0, foreign_line, p->error))
         return false;
     if (projection->table_count == 0)
         return FAIL(p, projection->name_line, "no table is made before the first 'on'");
@@ -373,7 +374,7 @@ static bool end_file(parser *p, bool empty)
     return end_on(p);
 }
 
-static bool parse(weir_projection *projection, weir_error *error)
+static bool parse(weir_projection *projection, int line, weir_error *error)
 {
     int seen[DIRECTIVES] = {0};
     parser p = {.projection = projection,
@@ -382,6 +383,7 @@ static bool parse(weir_projection *projection, weir_error *error)
                 .lexer = weir_lexer_over(projection->text, projection->text_length)};
     weir_token token;
     const char *problem = NULL;
+    p.lexer.line = line;
     for (bool empty = true;; empty = false) {
         if (!weir_lexer_next(&p.lexer, &token, &problem))
             return FAIL(&p, token.line, "%s", problem);
@@ -405,14 +407,15 @@ static int compare_routes(const void *a, const void *b)
     return strcmp(x->pattern, y->pattern);
 }
 
-weir_projection *weir_projection_parse(const char *file, const char *text, size_t length,
-                                       weir_error *error)
+static weir_projection *parse_as(const char *file, const char *text, size_t length,
+                                 weir_apply apply, int line, weir_error *error)
 {
     weir_projection *projection = weir_calloc(1, sizeof *projection);
     projection->file = weir_strdup(file);
     const char *slash = strrchr(projection->file, '/');
     projection->base = slash ? slash + 1 : projection->file;
     projection->version = 1;
+    projection->apply = apply;
     bool ok = length <= WEIR_PROJECTION_FILE_LIMIT;
     if (!ok)
         weir_projection_fail(projection, 1, error, "the file has more than %d bytes",
@@ -423,13 +426,38 @@ weir_projection *weir_projection_parse(const char *file, const char *text, size_
     if (ok) {
         projection->text = weir_strndup(text + mark, length - mark);
         projection->text_length = length - mark;
-        ok = parse(projection, error);
+        ok = parse(projection, line, error);
     }
     if (!ok) {
         weir_projection_free(projection);
         return NULL;
     }
     qsort(projection->routes, projection->route_count, sizeof(weir_route), compare_routes);
+    return projection;
+}
+
+weir_projection *weir_projection_parse(const char *file, const char *text, size_t length,
+                                       weir_error *error)
+{
+    return parse_as(file, text, length, WEIR_APPLY_EACH, 1, error);
+}
+
+weir_projection *weir_projection_parse_code(const char *file, const weir_plugin_handler *code,
+                                            weir_error *error)
+{
+    /* The same file that an author would write, so that the same is refused in the same words; its
+     * first lines are ours, and lines count from where the tables begin. */
+    char *text = weir_format("-- projection: %s\n-- from: %s\n-- version: %d\n\n%s\n;\n-- on: %s\n",
+                             code->name, code->from, code->version ? code->version : 1,
+                             code->tables, code->on);
+    weir_projection *projection = parse_as(file, text, strlen(text), WEIR_APPLY_CODE, -3, error);
+    free(text);
+    if (projection && (projection->on_count > 1 || projection->handler_count > 0)) {
+        weir_projection_fail(projection, projection->ons[0].line, error,
+                             "the tables of a handler in C have no directive 'on'");
+        weir_projection_free(projection);
+        return NULL;
+    }
     return projection;
 }
 

@@ -59,13 +59,21 @@ struct weir_projection {
     weir_route *routes;
     size_t route_count;
     weir_feed *feed;
+    /* Of code alone. */
+    const weir_plugin_handler *code;
+    char *plugin;             /* its file; NULL: it runs in this process */
+    atomic_int failed_starts; /* of its processes in a row, over all lanes */
 };
 
 /* weir_projection_parse parses text (copied) as the file named file. */
 weir_projection *weir_projection_parse(const char *file, const char *text, size_t length,
                                        weir_error *error);
 
-/* weir_projection_fail fills a CONFIG error "file:line: …"; false. */
+/* weir_projection_parse_code makes a projection of a handler in the file named file. */
+weir_projection *weir_projection_parse_code(const char *file, const weir_plugin_handler *code,
+                                            weir_error *error);
+
+/* weir_projection_fail fills a CONFIG error "file:line: …", "file: …" for a line below 1; false. */
 bool weir_projection_fail(const weir_projection *projection, int line, weir_error *error,
                           const char *format, ...) WEIR_PRINTF(4, 5);
 
@@ -92,7 +100,7 @@ void weir_projection_free_foreign(weir_projection *projection); /* what it holds
 int weir_projection_route(const weir_projection *projection, const char *event_type);
 
 /* weir_statement_examine refuses what may not stand at this place and notes how a WITH begins; for
- * a handler on is true. */
+ * a handler on is true. Code may have parameters. */
 WEIR_MUST_USE bool weir_statement_examine(const weir_projection *projection,
                                           weir_statement *statement, bool on, weir_error *error);
 

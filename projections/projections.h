@@ -1,14 +1,19 @@
 /* projections: read models as SQL. One .sql file is one projection: its own tables, then statements
- * per event type, with `-- name: value` directives. docs/projections.md is its manual. */
+ * per event type, with `-- name: value` directives. docs/projections.md is its manual.
+ *
+ * A projection may also be C code, a handler of a plug-in (store/plugin_handler.h): its tables are
+ * made, fed and switched in the same way. docs/handlers_c.md is its manual. */
 #ifndef WEIR_PROJECTIONS_PROJECTIONS_H
 #define WEIR_PROJECTIONS_PROJECTIONS_H
 
 #include "consumer/consumer.h"
+#include "store/plugin_handler.h"
 
 typedef enum weir_apply {
     WEIR_APPLY_EACH,      /* one event a statement, in partition order */
     WEIR_APPLY_AGGREGATE, /* waves: at most the next event of every aggregate a statement */
     WEIR_APPLY_BATCH,     /* each run of consecutive events a statement */
+    WEIR_APPLY_CODE,      /* what a plug-in's handler says */
 } weir_apply;
 
 typedef struct weir_projection weir_projection;
@@ -22,6 +27,17 @@ const char *weir_projection_file(const weir_projection *projection);
 const char *const *weir_projection_types(const weir_projection *projection); /* NULL-terminated */
 weir_apply weir_projection_apply(const weir_projection *projection);
 
+/* weir_projection_of_handler makes a projection of a handler in C, which must outlive it; plugin
+ * names the file that it is in, for messages. It runs in the calling process, without protection
+ * from it: for tests, and programs that bring their own handlers. CONFIG. */
+weir_projection *weir_projection_of_handler(const weir_plugin_handler *handler, const char *plugin,
+                                            weir_error *error);
+
+/* weir_plugin_host is the process of a plug-in's handler, spoken to by a runtime through its first
+ * four files; returns the exit code. main calls it for `WEIR_PLUGIN_HOST file name`. */
+#define WEIR_PLUGIN_HOST "plugin-host"
+int weir_plugin_host(const char *file, const char *name);
+
 /* weir_projection_foreign: the topics it reads that weir did not write, NULL when it reads
  * aggregate types; weir_projection_needs_store refuses such a projection, CONFIG, with what is to
  * be said. */
@@ -29,9 +45,10 @@ const weir_foreign *weir_projection_foreign(const weir_projection *projection);
 WEIR_MUST_USE bool weir_projection_needs_store(const weir_projection *projection, const char *what,
                                                weir_error *error);
 
-/* weir_projections_load loads every file of `projections.files`, refuses two of one name and
- * overrides under `subscriptions:` that no projection and no handler of another language answers
- * to. */
+/* weir_projections_load loads every file of `projections.files` and every handler of
+ * `plugins.files`, refuses two of one name and overrides under `subscriptions:` that no projection
+ * and no handler of another language answers to. Handlers of plug-ins run in processes of this
+ * program, whose main knows WEIR_PLUGIN_HOST. */
 typedef struct weir_projections {
     weir_projection **items;
     size_t count;

@@ -161,32 +161,58 @@ void weir_refold_refuse(weir_refold *r, const weir_event *event, const weir_erro
         r->refused_fn(r->context, event, why);
 }
 
-static bool collect(weir_refold *r, const weir_event *events, size_t count, bool one_by_one,
-                    weir_calls *calls, weir_error *error)
-{
-    const weir_batch batch = {events, count, r->calls};
-    *calls = (weir_calls){.arena = r->calls};
-    weir_arena_reset(r->calls);
-    return weir_feeder_collect(r->feeder, &batch, one_by_one, calls, error);
-}
-
 /* label_error names the statement that refused. */
-static bool label_error(const weir_calls *calls, int failed, weir_error *error)
+static bool label_error(const weir_calls *calls, size_t failed, weir_error *error)
 {
-    if ((size_t)failed < calls->count && calls->label[failed])
+    if (failed < calls->count && calls->label[failed])
         weir_error_prefix(error, "%s", calls->label[failed]);
     return false;
 }
 
-/* apply_within applies one event's calls behind a savepoint. */
-static bool apply_within(weir_refold *r, const weir_calls *calls, weir_error *error)
+static bool collect(weir_refold *r, const weir_event *events, size_t count, bool one_by_one,
+                    weir_calls *calls, weir_error *error)
+{
+    const weir_batch batch = {events, count, r->calls};
+    *calls = (weir_calls){.arena = r->calls, .connection = r->connection};
+    weir_arena_reset(r->calls);
+    return weir_feeder_collect(r->feeder, &batch, one_by_one, calls, error) ||
+           (calls->failed && label_error(calls, calls->refused, error));
+}
+
+/* transact applies events in a transaction of their own. Code may ask something in it, and then it
+ * has more than one round trip. */
+static bool transact(weir_refold *r, const weir_event *events, size_t count, bool one_by_one,
+                     weir_calls *calls, weir_error *error)
+{
+    int failed;
+    weir_error rollback;
+    const bool block = r->projection->apply == WEIR_APPLY_CODE;
+    bool ok = (!block || weir_connection_execute(r->connection, "BEGIN", error)) &&
+              collect(r, events, count, one_by_one, calls, error);
+    const int left = ok ? (int)(calls->count - calls->sent) : 0;
+    if (left > 0 &&
+        !weir_connection_pipeline(r->connection, calls->calls + calls->sent, left, &failed, error))
+        ok = label_error(calls, calls->sent + (size_t)failed, error);
+    if (block && ok)
+        ok = weir_connection_execute(r->connection, "COMMIT", error);
+    if (!ok && weir_connection_alive(r->connection) &&
+        weir_connection_in_transaction(r->connection) &&
+        !weir_connection_execute(r->connection, "ROLLBACK", &rollback))
+        error->fate = WEIR_FATE_RETRY;
+    return ok;
+}
+
+/* apply_within applies one event behind a savepoint. */
+static bool apply_within(weir_refold *r, const weir_event *event, weir_calls *calls,
+                         weir_error *error)
 {
     weir_error rollback;
-    bool ok = weir_connection_execute(r->connection, "SAVEPOINT event", error);
-    for (size_t i = 0; ok && i < calls->count; i++) {
+    bool ok = weir_connection_execute(r->connection, "SAVEPOINT event", error) &&
+              collect(r, event, 1, true, calls, error);
+    for (size_t i = calls->sent; ok && i < calls->count; i++) {
         const weir_call *call = &calls->calls[i];
         ok = weir_statement_run(r->connection, call->statement, call->params, call->count, error) ||
-             label_error(calls, (int)i, error);
+             label_error(calls, i, error);
     }
     if (ok && weir_connection_execute(r->connection, CHECK, error))
         return true;
@@ -200,21 +226,17 @@ static bool apply_within(weir_refold *r, const weir_calls *calls, weir_error *er
  * False only when the connection is lost. */
 static bool apply_alone(weir_refold *r, const weir_event *event, weir_error *error)
 {
-    weir_calls calls;
+    weir_calls calls = {0};
     weir_error why = {0};
-    int failed = 0;
-    bool within = weir_connection_in_transaction(r->connection);
-    bool ok = collect(r, event, 1, true, &calls, &why);
-    if (ok && calls.count > 0)
-        ok = within ? apply_within(r, &calls, &why)
-                    : weir_connection_pipeline(r->connection, calls.calls, (int)calls.count,
-                                               &failed, &why) ||
-                          label_error(&calls, failed, &why);
-    if (ok) {
-        r->applied += calls.count > 0;
+    const bool within = weir_connection_in_transaction(r->connection);
+    if (weir_projection_route(r->projection, event->type) < 0)
+        return true;
+    if (within ? apply_within(r, event, &calls, &why) : transact(r, event, 1, true, &calls, &why)) {
+        r->applied++;
         return true;
     }
-    if (!weir_connection_alive(r->connection) || (within && why.fate == WEIR_FATE_RETRY)) {
+    if (!weir_connection_alive(r->connection) || calls.hindered ||
+        (within && why.fate == WEIR_FATE_RETRY)) {
         *error = why;
         return false;
     }
@@ -232,11 +254,8 @@ static int64_t handled(const weir_refold *r)
 
 static bool apply_batch(weir_refold *r, weir_error *error)
 {
-    weir_calls calls;
-    if (!collect(r, r->events, r->count, r->one_by_one, &calls, error))
-        return false;
-    if (calls.count > 0 &&
-        !weir_connection_pipeline(r->connection, calls.calls, (int)calls.count, NULL, error))
+    weir_calls calls = {0};
+    if (!transact(r, r->events, r->count, r->one_by_one, &calls, error))
         return false;
     r->applied += handled(r);
     return true;

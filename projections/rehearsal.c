@@ -64,12 +64,13 @@ static bool reads(const weir_projection *projection, const char *aggregate_type)
 static bool call_all(weir_rehearsal *r, const weir_event *event, bool *called, weir_error *error)
 {
     const weir_batch batch = {event, 1, r->arena};
-    weir_calls calls = {.arena = r->arena};
+    weir_calls calls = {.arena = r->arena, .connection = r->connection};
     weir_arena_reset(r->arena);
+    *called = weir_projection_route(r->projection, event->type) >= 0;
     if (!weir_feeder_collect(r->feeder, &batch, true, &calls, error))
-        return false;
-    *called = calls.count > 0;
-    for (size_t i = 0; i < calls.count; i++) {
+        return calls.failed && calls.refused < calls.count &&
+               weir_error_prefix(error, "%s", calls.label[calls.refused]);
+    for (size_t i = calls.sent; i < calls.count; i++) {
         const weir_call *call = &calls.calls[i];
         weir_result *result =
             weir_connection_query(r->connection, call->statement, call->params, call->count, error);

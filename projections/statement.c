@@ -90,6 +90,8 @@ bool weir_projection_fail(const weir_projection *projection, int line, weir_erro
     va_start(arguments, format);
     vsnprintf(text, sizeof text, format, arguments);
     va_end(arguments);
+    if (line < 1)
+        return weir_fail(error, WEIR_FATE_CONFIG, "%s: %s", projection->file, text);
     return weir_fail(error, WEIR_FATE_CONFIG, "%s:%d: %s", projection->file, line, text);
 }
 
@@ -224,7 +226,7 @@ bool weir_statement_examine(const weir_projection *projection, weir_statement *s
         return weir_projection_fail(projection, statement->line, error, "%s is refused here: %s",
                                     words, fits->why);
     }
-    if (s.parameter.kind == WEIR_TOKEN_PARAMETER)
+    if (s.parameter.kind == WEIR_TOKEN_PARAMETER && projection->apply != WEIR_APPLY_CODE)
         return weir_projection_fail(projection, line_of(statement, &s.parameter), error,
                                     "the parameter %.*s is refused: values come from the relation "
                                     "events",

@@ -110,6 +110,7 @@ WEIR_MUST_USE bool weir_connection_stream(weir_connection *connection, const cha
 
 /* Results. Rows and columns count from 0. A value is NUL-terminated; NULL for SQL NULL. */
 int weir_result_rows(const weir_result *result);
+int weir_result_columns(const weir_result *result);
 const char *weir_result_value(const weir_result *result, int row, int column);
 size_t weir_result_length(const weir_result *result, int row, int column);
 int64_t weir_result_integer(const weir_result *result, int row, int column); /* 0 for NULL */

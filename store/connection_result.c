@@ -14,6 +14,11 @@ int weir_result_rows(const weir_result *result)
     return PQntuples(pg(result));
 }
 
+int weir_result_columns(const weir_result *result)
+{
+    return PQnfields(pg(result));
+}
+
 const char *weir_result_value(const weir_result *result, int row, int column)
 {
     return PQgetisnull(pg(result), row, column) ? NULL : PQgetvalue(pg(result), row, column);

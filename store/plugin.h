@@ -1,5 +1,5 @@
 /* What a plug-in gives to weir: a shared object with one symbol, weir_plugin, that names its
- * aggregates and its upcasters.
+ * aggregates, its upcasters and its handlers.
  *
  *     const weir_plugin_info weir_plugin = {
  *         WEIR_PLUGIN_HEAD,
@@ -8,8 +8,9 @@
  *     };
  *
  * It includes the installed headers and links nothing: the functions of libweir are the program's
- * own, so that log, metrics and everything else exist once. Its functions are called by several
- * threads at once, never on one state. docs/plugins.md says how to build one.
+ * own, so that log, metrics and everything else exist once. Classes and upcasters are called by
+ * several threads at once, never on one state; handlers run in processes of their own.
+ * docs/plugins.md says how to build one.
  *
  * The interface is a number and the sizes of the records that cross it: a plug-in built for another
  * one is refused, never tried. */
@@ -17,6 +18,7 @@
 #define WEIR_STORE_PLUGIN_H
 
 #include "store/aggregate.h"
+#include "store/plugin_handler.h"
 #include "store/upcast.h"
 
 #define WEIR_PLUGIN_MAGIC 0x57454952u /* "WEIR" */
@@ -41,17 +43,26 @@ typedef struct weir_plugin_info {
     const char *name;  /* for messages and `weir plugin list` */
     const weir_aggregate_class *const *aggregates; /* ends with NULL; NULL: none */
     const weir_plugin_upcaster *upcasters;         /* ends with a NULL type; NULL: none */
+    uint32_t handler_sizes[3]; /* as sizes; zeroes in a plug-in that is older than handlers */
+    const weir_plugin_handler *const *handlers; /* ends with NULL; NULL: none */
 } weir_plugin_info;
 
 /* What every plug-in begins with. */
 #define WEIR_PLUGIN_HEAD                                                                           \
     .magic = WEIR_PLUGIN_MAGIC, .interface = WEIR_PLUGIN_INTERFACE,                                \
-    .size = (uint32_t)sizeof(weir_plugin_info), .sizes = WEIR_PLUGIN_SIZES
+    .size = (uint32_t)sizeof(weir_plugin_info), .sizes = WEIR_PLUGIN_SIZES,                        \
+    .handler_sizes = WEIR_PLUGIN_HANDLER_SIZES
 
 #define WEIR_PLUGIN_SIZES                                                                          \
     {                                                                                              \
         (uint32_t)sizeof(weir_error), (uint32_t)sizeof(weir_buffer), (uint32_t)sizeof(weir_event), \
             (uint32_t)sizeof(weir_aggregate_class), (uint32_t)sizeof(weir_plugin_upcaster)         \
+    }
+
+#define WEIR_PLUGIN_HANDLER_SIZES                                                                  \
+    {                                                                                              \
+        (uint32_t)sizeof(weir_plugin_handler), (uint32_t)sizeof(weir_param),                       \
+            (uint32_t)sizeof(weir_rows)                                                            \
     }
 
 /* The one symbol. */

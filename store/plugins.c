@@ -22,6 +22,18 @@ struct weir_plugins {
     size_t count;
 };
 
+static bool check_sizes(const uint32_t *sizes, const uint32_t *own, const char *const *records,
+                        size_t count, weir_error *error)
+{
+    for (size_t i = 0; i < count; i++)
+        if (sizes[i] != own[i])
+            return weir_fail(
+                error, WEIR_FATE_CONFIG,
+                "it was built for another weir (%s has %u bytes there, here %u); " WAY_OUT,
+                records[i], sizes[i], own[i], weir_version());
+    return true;
+}
+
 static bool check_interface(const weir_plugin_info *plugin, weir_error *error)
 {
     static const uint32_t own[] = WEIR_PLUGIN_SIZES;
@@ -36,13 +48,7 @@ static bool check_interface(const weir_plugin_info *plugin, weir_error *error)
                          "it was built for %s weir (plug-in interface %u, here %u); " WAY_OUT,
                          plugin->interface < WEIR_PLUGIN_INTERFACE ? "an older" : "a newer",
                          plugin->interface, WEIR_PLUGIN_INTERFACE, weir_version());
-    for (size_t i = 0; i < sizeof own / sizeof *own; i++)
-        if (plugin->sizes[i] != own[i])
-            return weir_fail(
-                error, WEIR_FATE_CONFIG,
-                "it was built for another weir (%s has %u bytes there, here %u); " WAY_OUT,
-                records[i], plugin->sizes[i], own[i], weir_version());
-    return true;
+    return check_sizes(plugin->sizes, own, records, sizeof own / sizeof *own, error);
 }
 
 static bool check_class(const weir_aggregate_class *class, weir_error *error)
@@ -73,6 +79,28 @@ static const weir_aggregate_class *class_of(const weir_plugins *plugins, const c
     return NULL;
 }
 
+static bool check_handlers(const weir_plugin_info *plugin, weir_error *error)
+{
+    static const uint32_t own[] = WEIR_PLUGIN_HANDLER_SIZES;
+    static const char *const records[] = {"weir_plugin_handler", "weir_param", "weir_rows"};
+    const weir_plugin_handler *const *at = plugin->handlers;
+    if (at && !check_sizes(plugin->handler_sizes, own, records, sizeof own / sizeof *own, error))
+        return false;
+    for (; at && *at; at++) {
+        const weir_plugin_handler *h = *at;
+        if (!h->name || !*h->name)
+            return weir_fail(error, WEIR_FATE_CONFIG, "it has a handler without a name");
+        const char *lacks = !h->from     ? "from"
+                            : !h->on     ? "on"
+                            : !h->tables ? "tables"
+                            : !h->apply  ? "apply"
+                                         : NULL;
+        if (lacks)
+            return weir_fail(error, WEIR_FATE_CONFIG, "its handler '%s' has no %s", h->name, lacks);
+    }
+    return true;
+}
+
 static bool check_contents(const weir_plugins *plugins, const weir_plugin_info *plugin,
                            weir_error *error)
 {
@@ -95,7 +123,7 @@ static bool check_contents(const weir_plugins *plugins, const weir_plugin_info *
         if (!up->fn)
             return weir_fail(error, WEIR_FATE_CONFIG, "its upcaster of '%s' has no function",
                              up->type);
-    return true;
+    return check_handlers(plugin, error);
 }
 
 /* open_symbol maps a file and finds its record. */
@@ -148,6 +176,15 @@ weir_plugins *weir_plugins_load(const weir_config *config, weir_error *error)
 {
     weir_plugins *plugins = weir_calloc(1, sizeof *plugins);
     if (weir_config_files(config, "plugins.files", add, plugins, error))
+        return plugins;
+    weir_plugins_free(plugins);
+    return NULL;
+}
+
+weir_plugins *weir_plugins_open(const char *file, weir_error *error)
+{
+    weir_plugins *plugins = weir_calloc(1, sizeof *plugins);
+    if (add(plugins, file, error))
         return plugins;
     weir_plugins_free(plugins);
     return NULL;

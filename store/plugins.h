@@ -12,6 +12,9 @@ typedef struct weir_plugins weir_plugins;
  * way out: one that cannot be loaded, is no plug-in, was built for another interface, is
  * incomplete, or has an aggregate type that another one has already. */
 weir_plugins *weir_plugins_load(const weir_config *config, weir_error *error);
+
+/* weir_plugins_open loads one file, as load does. */
+weir_plugins *weir_plugins_open(const char *file, weir_error *error);
 void weir_plugins_free(weir_plugins *plugins);
 
 /* What there is, from 0; NULL beyond the last. *file is where it came from. */

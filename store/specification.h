@@ -24,6 +24,7 @@ typedef struct weir_fact {
     const char *data;     /* JSON text */
     const char *metadata; /* JSON text */
     int32_t schema_version;
+    const char *aggregate_type, *aggregate_id; /* for projections (projections/specification.h) */
 } weir_fact;
 
 typedef struct weir_specification {
@@ -40,6 +41,12 @@ typedef struct weir_specification {
 } weir_specification;
 
 #define WEIR_FACT(event_type, json) ((weir_fact){.type = (event_type), .data = (json)})
+
+#define WEIR_FACT_OF(of_type, of_id, event_type, json)                                             \
+    ((weir_fact){.type = (event_type),                                                             \
+                 .data = (json),                                                                   \
+                 .aggregate_type = (of_type),                                                      \
+                 .aggregate_id = (of_id)})
 
 /* weir_given and weir_then_events take facts. */
 #define weir_given(...)                                                                            \

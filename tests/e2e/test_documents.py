@@ -47,7 +47,9 @@ def reader(shop):
         shop.write(f"examples/projections/{Path(file).name}", Path(file).read_text())
     shop.weir("migrate")
     shop.weir("import", ROOT / "examples/shop.jsonl")
-    shop.write("weir.pc", f"Name: weir\nDescription: the source tree\nVersion: 0\nCflags: -I{ROOT}\n")
+    built = Path(program()[-1]).parent
+    shop.write("weir.pc", f"Name: weir\nDescription: the source tree\nVersion: 0\nCflags: -I{ROOT}\n"
+                          f"Libs: -L{built} -lweir -Wl,-rpath,{built}\n")
     return shop
 
 

@@ -173,7 +173,7 @@ def test_all_that_have_none_or_an_old_one_get_one(bank):
 def test_upcasters_of_a_plugin_are_checked_and_listed(bank):
     plugin, = bank.weir("plugin", "list", "-o", "json").json()
     assert plugin == {"name": "bank", "file": plugin["file"], "aggregates": ["account"],
-                      "upcasters": ["account.deposited 1→2"]}
+                      "upcasters": ["account.deposited 1→2"], "handlers": []}
     assert plugin["file"].endswith("plugins/bank.so")
     bank.append("account", "a-1", {"type": "account.deposited", "data": {"amount": 1}, "schemaversion": 3})
     refused = bank.weir("aggregate", "show", "account", "a-1", check=False)
@@ -209,6 +209,11 @@ const weir_plugin_info weir_plugin = {WEIR_PLUGIN_HEAD, .name = "%s",
     .aggregates = (const weir_aggregate_class *const[]){&one, NULL}};
 bool keep(void *s); bool keep(void *s) { return apply(s, 0, 0); }"""
 OTHER = "const weir_plugin_info weir_plugin = {WEIR_PLUGIN_HEAD, .name = \"x\", %s};"
+HANDLER = """static bool apply(void *c, weir_transaction *t, const weir_event *e, size_t n, weir_error *x)
+{ (void)c; (void)t; (void)e; (void)n; (void)x; return true; }
+bool keep(void); bool keep(void) { return apply(0, 0, 0, 0, 0); }
+static const weir_plugin_handler one = {.name = "%s", .from = "order", .on = "*", .tables = "%s", .apply = %s};
+static const weir_plugin_handler *const all[] = {&one, 0};"""
 
 BROKEN = {
     "no symbol": ("int other;", "it has no symbol weir_plugin"),
@@ -225,6 +230,9 @@ BROKEN = {
     "no state": (CLASS % ("t", "0", "apply", "x"), "its aggregate 't' has no size"),
     "no type": (CLASS % ("", "8", "apply", "x"), "an aggregate without a type"),
     "a type of another": (CLASS % ("account", "8", "apply", "x"), "its aggregate type 'account' is in "),
+    "other records of handlers": (HANDLER % ("witness", "1", "apply") + OTHER % ".handler_sizes = {1, 2, 3}, .handlers = all",
+                                  "weir_plugin_handler has 1 bytes there"),
+    "a handler without apply": (HANDLER % ("witness", "1", "0") + OTHER % ".handlers = all", "its handler 'witness' has no apply"),
     "an upcaster of nothing": (
         OTHER % '.upcasters = (const weir_plugin_upcaster[]){{"t", 1, 2, 0, 0}, {0}}',
         "its upcaster of 't' has no function"),

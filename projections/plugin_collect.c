@@ -1,0 +1,241 @@
+/* A batch through a plug-in's handler: what it adds to its transaction becomes calls, and what it
+ * asks sends them.
+ *
+ * Until something is asked there is no transaction yet: a handler that only writes holds no lock
+ * while it works. A statement that was refused is the run's end, whatever the handler makes of it,
+ * so that no effect is committed without those before it. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "projections/plugin_int.h"
+
+#define FULL "the batch does not fit its memory"
+#define MARGIN_MS 8000 /* for a start and an end of its process */
+
+struct weir_plugin_feeder {
+    const weir_projection *projection;
+    weir_plugin_statements *statements;
+    weir_plugin_process *process; /* NULL: it runs here */
+    void *context;                /* of a handler that runs here */
+    bool initialised;
+};
+
+int weir_plugin_timeout_ms(const weir_config *config)
+{
+    return (int)weir_config_integer(config, "plugins.timeout_ms");
+}
+
+int weir_plugin_patience_ms(const weir_config *config)
+{
+    return 2 * weir_plugin_timeout_ms(config) + MARGIN_MS;
+}
+
+struct weir_plugin_feeder *weir_plugin_feeder_new(const weir_projection *projection)
+{
+    struct weir_plugin_feeder *code = weir_calloc(1, sizeof *code);
+    code->projection = projection;
+    code->statements = weir_plugin_statements_new(projection);
+    if (projection->plugin)
+        code->process = weir_plugin_process_new(projection);
+    return code;
+}
+
+void weir_plugin_feeder_free(struct weir_plugin_feeder *code)
+{
+    if (!code)
+        return;
+    const weir_plugin_handler *handler = code->projection->code;
+    if (code->initialised && handler->free)
+        handler->free(code->context);
+    weir_plugin_process_free(code->process);
+    weir_plugin_statements_free(code->statements);
+    free(code);
+}
+
+static bool refuse(weir_plugin_run *run)
+{
+    run->refused = true;
+    return false;
+}
+
+/* The event as the batch knows it. */
+static size_t event_of(const weir_plugin_run *run, int64_t event)
+{
+    return event >= 0 && (uint64_t)event < run->count ? run->index[event] : SIZE_MAX;
+}
+
+bool weir_plugin_run_fail(weir_plugin_run *run, int64_t event, const weir_error *error)
+{
+    const size_t at = event_of(run, event);
+    if (run->refused)
+        return false;
+    run->error = *error;
+    if (error->fate == WEIR_FATE_NONE || error->fate == WEIR_FATE_CONFLICT)
+        run->error.fate = WEIR_FATE_POISON;
+    run->calls->hindered = run->error.fate == WEIR_FATE_RETRY;
+    run->calls->accused = at == SIZE_MAX ? 0 : at + 1;
+    return refuse(run);
+}
+
+bool weir_plugin_run_exec(weir_plugin_run *run, const char *sql, const weir_param *params,
+                          int count, int64_t event)
+{
+    weir_error error;
+    if (run->refused)
+        return false;
+    const weir_plugin_statement *statement =
+        weir_plugin_statements_find(run->statements, run->calls->connection, sql, count, &error);
+    if (!statement)
+        return weir_plugin_run_fail(run, event, &error);
+    return weir_calls_add(run->calls, (weir_call){statement->name, params, count},
+                          event_of(run, event), statement->label, &run->error) ||
+           refuse(run);
+}
+
+/* The time that a transaction may rest is set in it, before what opens it. */
+static bool begin_to_ask(weir_plugin_run *run)
+{
+    weir_calls *calls = run->calls;
+    char *text = weir_arena_alloc(calls->arena, 24);
+    weir_param *param = weir_arena_alloc(calls->arena, sizeof *param);
+    if (run->asked || run->patience_ms == 0)
+        return true;
+    run->asked = true;
+    if (!text || !param)
+        return weir_fail(&run->error, WEIR_FATE_RETRY, FULL) || refuse(run);
+    *param = weir_param_integer(run->patience_ms, text);
+    return weir_calls_add(calls, (weir_call){"deliver_patience", param, 1}, SIZE_MAX,
+                          "deliver_patience", &run->error) ||
+           refuse(run);
+}
+
+static void copy_rows(void *context, int call, const weir_result *result)
+{
+    weir_plugin_run *run = context;
+    weir_arena *arena = run->calls->arena;
+    const int count = weir_result_rows(result), columns = weir_result_columns(result);
+    const char **values =
+        weir_arena_alloc(arena, (size_t)count * (size_t)columns * sizeof *values + 1);
+    weir_rows *rows = weir_arena_alloc(arena, sizeof *rows);
+    bool fits = values && rows;
+    (void)call;
+    for (int i = 0; fits && i < count * columns; i++) {
+        const char *value = weir_result_value(result, i / columns, i % columns);
+        values[i] = value ? weir_arena_copy(arena, value, strlen(value)) : NULL;
+        fits = !value || values[i];
+    }
+    if (!fits)
+        return;
+    *rows = (weir_rows){(size_t)count, (size_t)columns, values};
+    run->rows = rows;
+}
+
+const weir_rows *weir_plugin_run_query(weir_plugin_run *run, const char *sql,
+                                       const weir_param *params, int count, int64_t event)
+{
+    run->rows = NULL;
+    if (run->refused || !begin_to_ask(run) || !weir_plugin_run_exec(run, sql, params, count, event))
+        return NULL;
+    if (!weir_calls_ask(run->calls, copy_rows, run, &run->error))
+        refuse(run);
+    else if (!run->rows)
+        run->refused = !weir_fail(&run->error, WEIR_FATE_RETRY, FULL);
+    return run->rows;
+}
+
+/* A transaction for a handler in this process. What it hands over is its own: it is copied. */
+typedef struct local {
+    weir_plugin_run *run;
+    int64_t at;
+} local;
+
+static bool copy_params(weir_arena *arena, const weir_param **params, int count)
+{
+    weir_param *copy = weir_arena_alloc(arena, (size_t)count * sizeof *copy + 1);
+    for (int i = 0; copy && i < count; i++) {
+        const weir_param *p = &(*params)[i];
+        copy[i] = *p;
+        if (!p->value)
+            continue;
+        copy[i].value =
+            weir_arena_copy(arena, p->value, p->binary ? (size_t)p->length : strlen(p->value));
+        if (!copy[i].value)
+            return false;
+    }
+    *params = copy;
+    return copy != NULL;
+}
+
+static bool take_over(local *l, const weir_param **params, int count)
+{
+    if (copy_params(l->run->calls->arena, params, count))
+        return true;
+    weir_fail(&l->run->error, WEIR_FATE_RETRY, FULL);
+    return refuse(l->run);
+}
+
+static bool local_exec(void *context, const char *sql, const weir_param *params, int count,
+                       weir_error *error)
+{
+    local *l = context;
+    if (take_over(l, &params, count) && weir_plugin_run_exec(l->run, sql, params, count, l->at))
+        return true;
+    *error = l->run->error;
+    return false;
+}
+
+static const weir_rows *local_query(void *context, const char *sql, const weir_param *params,
+                                    int count, weir_error *error)
+{
+    local *l = context;
+    const weir_rows *rows = take_over(l, &params, count)
+                                ? weir_plugin_run_query(l->run, sql, params, count, l->at)
+                                : NULL;
+    if (!rows)
+        *error = l->run->error;
+    return rows;
+}
+
+static void local_at(void *context, size_t event)
+{
+    ((local *)context)->at = (int64_t)event;
+}
+
+static bool apply_here(struct weir_plugin_feeder *code, weir_plugin_run *run)
+{
+    const weir_plugin_handler *handler = code->projection->code;
+    weir_error error = {0};
+    local l = {run, -1};
+    weir_transaction transaction = {local_exec, local_query, local_at, &l};
+    if (!code->initialised) {
+        code->context = handler->init ? handler->init(&error) : NULL;
+        if (handler->init && !code->context)
+            return weir_plugin_run_fail(run, -1, &error);
+        code->initialised = true;
+    }
+    return handler->apply(code->context, &transaction, run->events, run->count, &error)
+               ? !run->refused
+               : weir_plugin_run_fail(run, l.at, &error);
+}
+
+bool weir_plugin_collect(struct weir_plugin_feeder *code, const weir_batch *batch,
+                         const uint32_t *index, size_t count, weir_calls *calls, weir_error *error)
+{
+    weir_event *events = weir_arena_alloc(batch->arena, count * sizeof *events);
+    if (!events)
+        return weir_fail(error, WEIR_FATE_RETRY, FULL);
+    for (size_t i = 0; i < count; i++)
+        events[i] = batch->events[index[i]];
+    weir_plugin_run run = {.statements = code->statements,
+                           .calls = calls,
+                           .events = events,
+                           .index = index,
+                           .count = count,
+                           .patience_ms = weir_plugin_patience_ms(code->projection->feed->config)};
+    bool ok =
+        code->process ? weir_plugin_process_apply(code->process, &run) : apply_here(code, &run);
+    if (!ok)
+        *error = run.error;
+    return ok;
+}
