@@ -25,7 +25,7 @@ static int compare_partitions(const void *a, const void *b)
     return weir_place_order(x->topic, x->number, y->topic, y->number);
 }
 
-static void take_partitions(weir_source *source, const rd_kafka_topic_partition_list_t *list)
+void weir_source_take(weir_source *source, const rd_kafka_topic_partition_list_t *list)
 {
     drop_partitions(source);
     source->count = (size_t)list->cnt;
@@ -63,7 +63,7 @@ void weir_source_on_rebalance(rd_kafka_t *kafka, rd_kafka_resp_err_t code,
     weir_source *source = opaque;
     source->before_change(source->context);
     if (code == RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS) {
-        take_partitions(source, list);
+        weir_source_take(source, list);
         source->joined = true;
         source->rebalances++;
         weir_source_rest(source);
@@ -109,6 +109,8 @@ bool weir_source_resume(weir_source *source, weir_error *error)
 
 bool weir_source_commit(weir_source *source)
 {
+    if (source->alone)
+        return false;
     rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new((int)source->count);
     for (size_t i = 0; i < source->count; i++) {
         weir_partition *p = &source->partitions[i];

@@ -86,7 +86,8 @@ bool weir_history_read(weir_history *history, weir_history_fn *fn, void *context
     const bool one = history->aggregate_id;
     reader in = {history, fn, context, 0};
     weir_read what = {.aggregate_type = history->aggregate_type,
-                      .aggregate_id = history->aggregate_id};
+                      .aggregate_id = history->aggregate_id,
+                      .as_of_us = history->as_of_us};
     history->scratch.limit = SCRATCH_LIMIT;
     if (!one) {
         what.after = history->after;

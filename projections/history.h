@@ -13,6 +13,7 @@ typedef struct weir_history {
     const weir_projection *projection;
     const weir_stop *stop;                     /* may be NULL */
     const char *aggregate_type, *aggregate_id; /* one aggregate; NULL: all of the types */
+    int64_t as_of_us; /* only what was recorded until then, microseconds since 1970; 0: all */
     void (*amend)(void *context,
                   weir_event *event); /* changes what was stored; NULL: nothing does */
     void *context;                    /* of amend */

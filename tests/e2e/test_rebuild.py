@@ -186,13 +186,14 @@ def test_a_running_member_goes_on_with_the_new_generation(ledger):
     assert projected(ledger) == folded(ledger)
 
 
-@pytest.mark.parametrize("way", [signal.SIGKILL, signal.SIGTERM])
-def test_an_interrupted_one_goes_on(ledger, way):
+@pytest.mark.parametrize(("way", "source"), [(signal.SIGKILL, "store"), (signal.SIGTERM, "store"), (signal.SIGKILL, "kafka")])
+def test_an_interrupted_one_goes_on(ledger, way, source):
     fill(ledger, 20000)
     ledger.weir("relay", "--once")
     ledger.weir("run", "--once")
     ledger.configure(subscriptions={"ledger": {"batch_events": 50}})
-    rebuild = ledger.start("projection", "rebuild", "ledger", "--execute")
+    words = ("projection", "rebuild", "ledger", "--from", source, "--execute")
+    rebuild = ledger.start(*words)
     applied = "SELECT coalesce(sum(events), 0) FROM weir.checkpoints WHERE generation = 2"
     wait_until(lambda: ledger.value(applied) > 500, 60, "it is filling")
     rebuild.send(way)
@@ -204,7 +205,7 @@ def test_an_interrupted_one_goes_on(ledger, way):
         assert code == 1 and "goes on with it" in rebuild.log
     before = ledger.value(applied)
     assert 500 < before < 20000
-    again = ledger.weir("projection", "rebuild", "ledger", "--execute")
+    again = ledger.weir(*words)
     assert "going on with generation 2" in again.stderr and f"from {20000 - before} events" in again.stdout
     assert serving(ledger) == 2 and projected(ledger) == folded(ledger)
 
