@@ -79,6 +79,7 @@ static bool read_from(prover *p, int64_t since, const char *type, const char *id
     p->history.aggregate_type = type;
     p->history.aggregate_id = id;
     p->history.after = since;
+    p->history.version = 0;
     p->history.end = p->now.last;
     p->history.ended = since >= p->now.last;
     while (!p->history.ended)
