@@ -1,7 +1,8 @@
 """Fixtures of the end-to-end tests: services for the session, a shop for each test.
 
 The harness's manual is at the top of harness.py. WEIR_TEST_SERVICES names a folder in which
-scripts/services already runs; without it each session starts, and stops, services of its own.
+scripts/services already runs; without it each session starts, and stops, services of its own, or
+leaves them to the next session in a folder WEIR_TEST_KEEP/<worker>-<brokers>.
 """
 
 import os
@@ -16,27 +17,32 @@ import plant
 
 
 @pytest.fixture(scope="session")
-def _all_services():
+def _all_services(worker_id):
     """Services by broker count, started when first asked for."""
-    running, own = {}, []
+    running, own = {}, {}
     existing = os.environ.get("WEIR_TEST_SERVICES")
+    kept = os.environ.get("WEIR_TEST_KEEP")
     if existing:
         found = harness.Services(existing)
         running[len(found.brokers.split(","))] = found
 
     def of(brokers):
-        if brokers not in running:
-            folder = Path(tempfile.mkdtemp(prefix="weir-services-"))
-            own.append(folder)
-            running[brokers] = harness.Services(folder, brokers)
+        if brokers not in running and kept:
+            running[brokers] = harness.Services(Path(kept) / f"{worker_id}-{brokers}", brokers)
+        elif brokers not in running:
+            own[brokers] = Path(tempfile.mkdtemp(prefix="weir-services-"))
+            running[brokers] = harness.Services(own[brokers], brokers)
         return running[brokers]
 
     yield of
-    for folder in own:
-        for services in running.values():
-            if services.directory == folder:
-                services.down()
+    for brokers, folder in own.items():
+        running[brokers].down()
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def pytest_collection_modifyitems(items):
+    """The slow ones first, so that no worker is left alone with one at the end."""
+    items.sort(key=lambda item: item.get_closest_marker("slow") is None)
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ import json
 import time
 from dataclasses import dataclass
 
-from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, TopicPartition
+from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaException, TopicPartition
 from confluent_kafka.admin import AdminClient
 
 
@@ -90,11 +90,17 @@ def all_topics(brokers, prefix):
 
 
 def delete_topics(brokers, prefix):
-    names = list(all_topics(brokers, prefix))
-    if names:
+    """Tries again for a while: a broker that hung needs some seconds until it takes orders."""
+    deadline = time.monotonic() + 90
+    while names := list(all_topics(brokers, prefix)):
         admin = AdminClient({"bootstrap.servers": brokers})  # its futures die with it
-        for future in admin.delete_topics(names).values():
-            future.result(30)
+        try:
+            for future in admin.delete_topics(names, request_timeout=10).values():
+                future.result(15)
+            return
+        except (KafkaException, TimeoutError):
+            if time.monotonic() > deadline:
+                raise
 
 
 def consume(brokers, prefix, seconds=120, letters=False, **properties):

@@ -4,7 +4,8 @@ Three aggregate types in three topics of ten partitions, two lanes each. One pro
 that it applies, in the order in which it does, and refuses some for good (poison). Meanwhile
 
     writers append, and a relay publishes;
-    a vandal repeats old messages two to five times, shuffled, and adds foreign ones;
+    a vandal repeats old messages two to five times, shuffled, adds foreign ones, and keeps some from ever
+    reaching their topics;
     a person retries and discards dead letters at random;
     members join and leave, are killed, are stopped for longer than a session lasts and wake up;
     PostgreSQL and Kafka are killed and come back.
@@ -23,7 +24,7 @@ from contextlib import ExitStack, contextmanager
 import psycopg
 from confluent_kafka import Producer
 from harness import patience, wait_until
-from harness_kafka import consume
+from harness_kafka import consume, partition_of
 
 TYPES = ["cart", "order", "stock"]
 AGGREGATES = 300
@@ -42,8 +43,8 @@ class RuntimeSoak:
     def __init__(self, shop, seed, members=4):
         self.shop, self.chance, self.wanted = shop, random.Random(seed), members
         self.members, self.frozen, self.errors, self.progress, self.outages = [], [], [], [], []
-        self.over = threading.Event()
-        self.joins = self.kills = self.freezes = 0
+        self.over, self.quiet = threading.Event(), threading.Lock()  # quiet: held while one appends
+        self.joins = self.kills = self.freezes = self.lost = 0
 
     @contextmanager
     def running(self):
@@ -54,7 +55,7 @@ class RuntimeSoak:
         shop.weir("migrate")
         with ExitStack() as stack:
             stack.callback(self.over.set)
-            self.relays = [shop.start("relay"), shop.start("relay")]
+            self._start_relays()
             for _ in range(self.wanted):
                 self.join_group()
             for work in (self._write, self._write, self._foul, self._tend, self._watch):
@@ -78,8 +79,9 @@ class RuntimeSoak:
         with psycopg.connect(self.shop.conninfo, autocommit=True) as connection:
             while not self.over.is_set():
                 events = [{"type": "happened", "data": {"n": chance.randrange(100)}} for _ in range(chance.randint(1, 5))]
-                connection.execute("SELECT weir.append(%s, %s, NULL, %s::jsonb)", (
-                    chance.choice(TYPES), f"a-{chance.randrange(AGGREGATES)}", json.dumps(events)))
+                with self.quiet:
+                    connection.execute("SELECT weir.append(%s, %s, NULL, %s::jsonb)", (
+                        chance.choice(TYPES), f"a-{chance.randrange(AGGREGATES)}", json.dumps(events)))
                 time.sleep(chance.random() * 0.02)
 
     def _foul(self, chance):
@@ -116,6 +118,38 @@ class RuntimeSoak:
                 applied = connection.execute("SELECT coalesce(sum(events), 0)::bigint FROM weir.checkpoints").fetchone()[0]
                 self.progress.append((time.monotonic(), applied))
                 time.sleep(0.5)
+
+    def _start_relays(self):
+        self.relays = [self.shop.start("relay"), self.shop.start("relay")]
+
+    def lose(self):
+        """Some events never reach their topic: behind the back of a stopped relay a later one of the same partition
+        is published, from whose position the relay then goes on."""
+        for relay in self.relays:
+            assert relay.stop(60) == 0, relay.tail()
+        time.sleep(1)  # of appends that nobody publishes
+        tails = {}
+        for message in consume(self.shop.services.brokers, self.shop.prefix):
+            place = message.topic, message.partition
+            if message.header("ce_position") and message.position > (tails[place].position if place in tails else 0):
+                tails[place] = message
+        producer = Producer({"bootstrap.servers": self.shop.services.brokers})
+        with self.quiet:
+            for (topic, partition), tail in tails.items():
+                missing = [row for row in self.shop.sql("""
+                    SELECT position, aggregate_id, version, event_id::text, data::text FROM weir.events
+                    WHERE aggregate_type = %s AND position > %s ORDER BY position""", tail.aggregate[0], tail.position)
+                    if partition_of(row[1], 10) == partition]
+                if len(missing) < 2:
+                    continue
+                self.lost += len(missing) - 1
+                position, id, version, event_id, data = missing[-1]
+                said = {"ce_position": position, "ce_subject": id, "ce_aggregateversion": version, "ce_id": event_id,
+                        "ce_prevposition": missing[-2][0]}
+                headers = [(k, str(said[k]).encode() if k in said else v) for k, v in tail.headers]
+                producer.produce(topic, key=id.encode(), value=data.encode(), partition=partition, headers=headers)
+            producer.flush(30)
+        self._start_relays()
 
     def join_group(self):
         self.members.append(self.shop.start("run"))

@@ -13,7 +13,7 @@ from fence_steps import MUTANTS
 
 SCHEDULES = int(os.environ.get("WEIR_FENCE_SCHEDULES", "10000"))
 SEED = int(os.environ.get("WEIR_FENCE_SEED", "0"))
-SEEDS = int(os.environ.get("WEIR_FENCE_SEEDS", "20"))
+SEEDS = int(os.environ.get("WEIR_FENCE_SEEDS", "3"))
 
 pytestmark = [pytest.mark.once, pytest.mark.slow, pytest.mark.timeout(900 + SCHEDULES // 10)]
 

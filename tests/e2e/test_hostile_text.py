@@ -17,7 +17,7 @@ from harness import patience
 from hostile import BYTES, STRINGS
 
 pytestmark = pytest.mark.commands
-SOME = STRINGS[:: int(2 * patience())]
+SOME = STRINGS[:: int(3 * patience())]
 
 NO_CONTROL = r"[^\x00-\x1f\x7f-\x9f]+"
 

@@ -1,4 +1,4 @@
-"""Every read of the store is served by an index, at 1,000,000 events and whatever plan is chosen.
+"""Every read of the store is served by an index, whatever plan is chosen and however many events there are.
 
 The store is skewed on purpose: a rare type behind hundreds of thousands of others, a giant stream, a
 correlation that half of all share. A statement that walks somebody else's events shows as rows removed
@@ -6,6 +6,7 @@ or buffers touched; the answers themselves are compared with a filter written in
 """
 
 import datetime
+import os
 import re
 
 import pytest
@@ -14,7 +15,8 @@ from harness import ROOT
 pytestmark = pytest.mark.commands
 
 STATEMENTS = {file.stem: file.read_text() for file in (ROOT / "store/sql").glob("read_*.sql")}
-EVENTS, LIMIT, END = 1_000_000, 100, 2**63 - 1
+EVENTS = int(os.environ.get("WEIR_INDEX_EVENTS", "250000"))
+LIMIT, END = 100, 2**63 - 1
 SERVED = {"Limit", "Index Scan", "Append", "Merge Append"}
 KEYS = {
     "category": ["order", "invoice", "rare"],
@@ -180,7 +182,7 @@ def seek(database, as_of, horizon):
 
 @pytest.mark.once
 @pytest.mark.slow
-def test_every_read_is_served_by_an_index_at_a_million_events(database):
+def test_every_read_is_served_by_an_index(database):
     fill(database, EVENTS)
     assert not faults(database, STATEMENTS)
     naive = {"read_category": plain(STATEMENTS["read_category"])}

@@ -20,6 +20,7 @@ FEW = 50000  # messages that a comparison from the beginning can hold
 @pytest.mark.slow
 @pytest.mark.once
 @pytest.mark.brokers(3)
+@pytest.mark.xdist_group("brokers")
 @pytest.mark.timeout(max(MINUTES, 0) * 60 + 900)
 @pytest.mark.parametrize("delivery", ["at_least_once", "exactly_once"])
 def test_soak(shop, delivery):
