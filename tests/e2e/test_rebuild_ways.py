@@ -1,9 +1,11 @@
 """Rebuilt from the topics, compared before the switch, refused where more is parked, made as of a time."""
 
 import signal
+import time
 
 import pytest
 from confluent_kafka import OFFSET_END, TopicPartition
+from confluent_kafka.admin import AdminClient
 from harness import wait_until
 from test_rebuild import FILE, fill, folded, ledger, projected, serving  # noqa: F401 (ledger is a fixture)
 from test_topics import administer
@@ -27,6 +29,7 @@ def rebuild(shop, *words, **options):
 
 
 def test_from_the_topics_while_a_member_reads_them(ledger):  # noqa: F811
+    ledger.configure(subscriptions={"ledger": {"on_hole": "halt"}})  # which is not asked when all is to be there
     fill(ledger, 4000)
     ledger.start("relay")
     member = ledger.start("run")
@@ -43,6 +46,8 @@ def test_from_the_topics_while_a_member_reads_them(ledger):  # noqa: F811
     fill(ledger, 2000)
     wait_until(lambda: projected(ledger) == folded(ledger), 60, "the member feeds the new one from where it was filled to")
     assert member.log.count("partitions assigned") == 1, "it was disturbed"
+    groups = AdminClient({"bootstrap.servers": ledger.services.brokers}).list_consumer_groups().result().valid
+    assert [g.group_id for g in groups if g.group_id.startswith(ledger.prefix)] == [f"{ledger.prefix}.ledger"]
     refused = rebuild(ledger, "ledger", "--from", "topics", check=False)
     assert refused.code == 2 and "store or kafka" in refused.stderr
 
@@ -118,6 +123,9 @@ def test_as_of_a_time(ledger):  # noqa: F811
     assert "in schema tuesday as the events recorded until" in ledger.weir(*words).stdout
     schemas = "SELECT count(*) FROM pg_namespace WHERE nspname = 'tuesday'"
     killed = ledger.start(*words, "--execute")
+    held = "SELECT count(*) FROM pg_locks WHERE classid::bigint = hashtext('weir rebuild')::bigint & 4294967295"
+    wait_until(lambda: ledger.value(held), 30, "it has begun")
+    time.sleep(0.5)
     assert ledger.value(schemas) == 0 and killed.alive  # it waits for what may yet appear
     open_one.commit()
     wait_until(lambda: ledger.value("SELECT to_regclass('tuesday.balances') IS NOT NULL"), 60, "it is filling")
