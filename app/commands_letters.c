@@ -79,7 +79,10 @@ const weir_command weir_letter_commands[] = {
      "--to-earliest --empty-tables (readers see the tables empty and filling again), and\n"
      "--keep-rows, for statements that take an event twice. Usually a projection under a new name\n"
      "or a rebuild is the better way: readers keep the old one until the new one is there.\n"
-     "Forward: events between are never applied; that takes --skip-events.",
+     "Forward: events between are never applied; that takes --skip-events.\n"
+     "\n"
+     "Of topics that weir did not write, positions are offsets, and times are those of Kafka's\n"
+     "records: --to-earliest (what retention has left) or --to-time.",
      "  weir projection reset user_list --to-earliest --empty-tables\n"
      "  weir projection reset user_list --to-position 4711 --keep-rows --execute\n"
      "  weir projection reset user_list --to-time 2026-01-31T00:00:00Z --skip-events --execute\n",

@@ -69,6 +69,9 @@ void weir_letter_value_free(weir_letter_value *value)
 void weir_letter_shape_read(weir_letter_shape *shape, const weir_result *headers)
 {
     *shape = (weir_letter_shape){.content_type = "application/json", .form = WEIR_VALUE_PAYLOAD};
+    /* What others call the content of their messages says nothing here. */
+    if (weir_result_rows(headers) > 0 && weir_result_bool(headers, 0, 2))
+        return;
     for (int i = 0; i < weir_result_rows(headers); i++) {
         const char *name = weir_result_value(headers, i, 0);
         weir_letter_value value = {0};

@@ -7,6 +7,7 @@
 #include "app/runtime.h"
 #include "app/table.h"
 #include "app/verbs.h"
+#include "consumer/foreign.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -26,11 +27,9 @@ static char *joined(const char *const *names, const char *quote)
 
 bool weir_verb_projection_list(weir_session *session, weir_error *error)
 {
-    static const weir_column columns[] = {{"projection", "PROJECTION", false},
-                                          {"from", "FROM", false},
-                                          {"apply", "APPLY", false},
-                                          {"file", "FILE", false},
-                                          {0}};
+    static const weir_column columns[] = {
+        {"projection", "PROJECTION", false}, {"from", "FROM", false}, {"topics", NULL, false},
+        {"apply", "APPLY", false},           {"file", "FILE", false}, {0}};
     static const char *const applies[] = {"each", "aggregate", "batch"};
     weir_projections projections = {0};
     if (!weir_projections_load(session->config, &projections, error))
@@ -38,14 +37,21 @@ bool weir_verb_projection_list(weir_session *session, weir_error *error)
     weir_table *table = weir_table_new(&session->output, session->format, columns);
     for (size_t i = 0; i < projections.count; i++) {
         const weir_projection *projection = projections.items[i];
-        char *json = joined(weir_projection_types(projection), "\"");
-        char *shown = joined(weir_projection_types(projection), "");
+        const weir_foreign *foreign = weir_projection_foreign(projection);
+        const char *const *types = weir_projection_types(projection), *const none[] = {NULL};
+        const char *const *topics = foreign ? (const char *const *)foreign->topics : none;
+        char *json = joined(types, "\""), *topics_json = joined(topics, "\"");
+        char *shown = joined(foreign ? topics : types, "");
+        char *from = weir_format("%s%s", foreign ? "topic " : "", shown);
         weir_table_text(table, weir_projection_name(projection));
-        weir_table_json(table, json, shown);
+        weir_table_json(table, json, from);
+        weir_table_json(table, topics_json, "");
         weir_table_text(table, applies[weir_projection_apply(projection)]);
         weir_table_text(table, weir_projection_file(projection));
         free(json);
+        free(topics_json);
         free(shown);
+        free(from);
     }
     weir_table_end(table);
     weir_projections_free(&projections);
@@ -181,9 +187,9 @@ static bool report_one(report *to, const weir_member *member, weir_error *error)
     at.parked = at.started ? weir_result_integer(row, 0, 8) : 0;
     at.waiting = at.started ? weir_result_integer(row, 0, 9) : 0;
     if (at.started)
-        at.measured = weir_lag_measure(to->session->config, to->store, at.name,
-                                       (int)weir_result_integer(row, 0, 0),
-                                       weir_member_types(member), &at.lag, &to->kafka);
+        at.measured = weir_lag_measure(
+            to->session->config, to->store, at.name, (int)weir_result_integer(row, 0, 0),
+            weir_member_types(member), weir_member_foreign(member), &at.lag, &to->kafka);
     write_status(to->table, &at);
     to->beyond += exceeds(&at, &to->most);
     weir_result_free(row);

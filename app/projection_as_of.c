@@ -159,7 +159,8 @@ bool weir_projection_as_of(weir_session *session, weir_runtime *runtime, weir_er
                         .history = {.upcasters = runtime->upcasters,
                                     .projection = projection,
                                     .stop = &session->stop}}};
-    if (!read_goal(&p, error))
+    if (!weir_projection_needs_store(projection, "they cannot be had as of a time", error) ||
+        !read_goal(&p, error))
         return false;
     weir_store *store = weir_session_store(session, error);
     p.trial.history.store = store;

@@ -82,6 +82,11 @@ static bool explain(weir_session *session, weir_connection *connection,
                     const weir_projection *projection, weir_error *error)
 {
     const char *name = weir_projection_name(projection);
+    if (!weir_projection_needs_store(projection,
+                                     "it cannot be made anew, not even --from kafka: rename it, "
+                                     "and the new one reads its topics",
+                                     error))
+        return false;
     char *types = joined_types(projection);
     const weir_param param = WEIR_PARAM_TEXT(types);
     int serving;
@@ -104,12 +109,24 @@ static bool explain(weir_session *session, weir_connection *connection,
     return ok;
 }
 
-static bool explain_all(weir_session *session, const weir_runtime *runtime, weir_error *error)
+/* With --all, what has no events in the store is left out, and said. */
+static bool leaves_out(const weir_projection *projection, bool all)
+{
+    if (!all || !weir_projection_foreign(projection))
+        return false;
+    fprintf(stderr, "weir: %s is left out: it reads topics that weir did not write\n",
+            weir_projection_name(projection));
+    return true;
+}
+
+static bool explain_all(weir_session *session, const weir_runtime *runtime, bool all,
+                        weir_error *error)
 {
     weir_store *store = weir_session_store(session, error);
     bool ok = store != NULL;
     for (size_t i = 0; ok && i < runtime->count; i++)
-        ok = explain(session, weir_store_connection(store), runtime->members[i].projection, error);
+        ok = leaves_out(runtime->members[i].projection, all) ||
+             explain(session, weir_store_connection(store), runtime->members[i].projection, error);
     weir_store_close(store);
     return ok;
 }
@@ -194,10 +211,11 @@ bool weir_verb_projection_rebuild(weir_session *session, weir_error *error)
     if (ok && past)
         ok = weir_projection_as_of(session, &runtime, error);
     else if (ok && !weir_arguments_flag(arguments, "execute"))
-        ok = explain_all(session, &runtime, error);
+        ok = explain_all(session, &runtime, all, error);
     else
         for (size_t i = 0; ok && i < runtime.count; i++)
-            ok = rebuild_one(session, &runtime, runtime.members[i].projection, error);
+            ok = leaves_out(runtime.members[i].projection, all) ||
+                 rebuild_one(session, &runtime, runtime.members[i].projection, error);
     weir_runtime_free(&runtime);
     return ok;
 }

@@ -11,6 +11,7 @@
 #include "app/projection_control.h"
 #include "app/read_options.h"
 #include "app/table.h"
+#include "consumer/foreign.h"
 
 #define PLAN ((size_t)64 * 1024 * 1024)
 
@@ -23,6 +24,7 @@ typedef struct reset {
     char generation[24];
     int64_t again, skipped, letters;
     bool back;
+    char *reaches; /* of topics that weir did not write, JSON for cli_reset_foreign; else NULL */
     weir_result *rows; /* of cli_reset_plan */
     weir_buffer plan;  /* JSON */
 } reset;
@@ -92,14 +94,60 @@ static bool goal_of(reset *to, char **goal, weir_error *error)
     return *goal != NULL;
 }
 
+/* ask_kafka finds where topics that weir did not write would be gone on with. */
+static bool ask_kafka(reset *to, const char *const *topics, weir_error *error)
+{
+    weir_foreign_reach *reaches;
+    size_t count;
+    int64_t time_us = -1000;
+    if (to->position)
+        return weir_fail(error, WEIR_FATE_CONFIG,
+                         "%s reads topic %s, where a position is an offset of one partition: "
+                         "--to-earliest or --to-time",
+                         to->name, topics[0]);
+    if ((to->time && !weir_read_time("to-time", to->time, &time_us, error)) ||
+        !weir_foreign_reaches(to->session->config, topics, to->time ? time_us / 1000 + 1 : -1,
+                              &reaches, &count, error))
+        return false;
+    weir_buffer json = WEIR_BUFFER(PLAN);
+    for (size_t i = 0; i < count; i++)
+        weir_buffer_format(&json,
+                           "%s{\"topic\":\"%s\",\"partition\":%" PRId32 ",\"low\":%" PRId64
+                           ",\"high\":%" PRId64 ",\"target\":%" PRId64 "}",
+                           i ? "," : "[", reaches[i].topic, reaches[i].partition, reaches[i].low,
+                           reaches[i].high, reaches[i].offset);
+    weir_buffer_text(&json, count ? "]" : "[]");
+    to->reaches = json.data;
+    free(reaches);
+    return true;
+}
+
+/* look_at_topics: Kafka is asked before any row is held. */
+static bool look_at_topics(reset *to, weir_error *error)
+{
+    const weir_param name = WEIR_PARAM_TEXT(to->name);
+    weir_result *found = weir_connection_query(to->connection, "cli_reset_topics", &name, 1, error);
+    if (!found)
+        return false;
+    size_t count = (size_t)weir_result_rows(found);
+    const char **topics = weir_calloc(count + 1, sizeof *topics);
+    for (size_t i = 0; i < count; i++)
+        topics[i] = weir_result_value(found, (int)i, 0);
+    bool ok = count == 0 || ask_kafka(to, topics, error);
+    free(topics);
+    weir_result_free(found);
+    return ok;
+}
+
 static bool make_plan(reset *to, weir_error *error)
 {
-    char *goal;
-    if (!goal_of(to, &goal, error))
+    char *goal = NULL;
+    if (!to->reaches && !goal_of(to, &goal, error))
         return false;
     const weir_param params[] = {WEIR_PARAM_TEXT(to->name), WEIR_PARAM_TEXT(to->generation),
-                                 WEIR_PARAM_TEXT(goal)};
-    to->rows = weir_connection_query(to->connection, "cli_reset_plan", params, 3, error);
+                                 WEIR_PARAM_TEXT(to->reaches ? to->reaches : goal)};
+    to->rows = weir_connection_query(
+        to->connection, to->reaches ? "cli_reset_foreign" : "cli_reset_plan", params, 3, error);
     free(goal);
     if (!to->rows)
         return false;
@@ -203,9 +251,11 @@ bool weir_verb_projection_reset(weir_session *session, weir_error *error)
     bool ok = read_options(&to, error) && (store = weir_session_store(session, error)) != NULL;
     if (ok) {
         to.connection = weir_store_connection(store);
-        do
-            ok = transact(&to, error);
-        while (!ok && weir_control_again(error, &attempts));
+        ok = look_at_topics(&to, error);
+        if (ok)
+            do
+                ok = transact(&to, error);
+            while (!ok && weir_control_again(error, &attempts));
     }
     if (ok) {
         show_plan(&to);
@@ -213,6 +263,7 @@ bool weir_verb_projection_reset(weir_session *session, weir_error *error)
     }
     weir_result_free(to.rows);
     weir_buffer_free(&to.plan);
+    free(to.reaches);
     weir_store_close(store);
     return ok;
 }

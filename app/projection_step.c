@@ -194,6 +194,8 @@ bool weir_verb_projection_step(weir_session *session, weir_error *error)
     if (!weir_runtime_load(&runtime, session->config, &session->stop, &name, 1, error))
         goto out;
     history.projection = runtime.members[0].projection;
+    if (!weir_projection_needs_store(history.projection, "there are no steps to show", error))
+        goto out;
     history.upcasters = runtime.upcasters;
     history.store = weir_session_store(session, error);
     if (!history.store || !weir_history_check(&history, error))

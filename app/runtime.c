@@ -25,6 +25,11 @@ const char *const *weir_member_types(const weir_member *member)
                               : weir_external_types(member->external);
 }
 
+const weir_foreign *weir_member_foreign(const weir_member *member)
+{
+    return member->projection ? weir_projection_foreign(member->projection) : NULL;
+}
+
 /* Projections come first. */
 static weir_member member_at(weir_runtime *runtime, size_t i)
 {

@@ -49,6 +49,9 @@ WEIR_MUST_USE bool weir_runtime_load_all(weir_runtime *runtime, const weir_confi
 const char *weir_member_name(const weir_member *member);
 const char *const *weir_member_types(const weir_member *member);
 
+/* The topics that it reads instead, which weir did not write; NULL: none. */
+const weir_foreign *weir_member_foreign(const weir_member *member);
+
 /* weir_runtime_check prepares every statement against the store, waiting for a store that does not
  * answer, and makes the subscriptions. Nothing runs yet. */
 WEIR_MUST_USE bool weir_runtime_check(weir_runtime *runtime, weir_error *error);

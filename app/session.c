@@ -24,9 +24,23 @@ static void on_signal(int number)
     weir_stop_request(signalled);
 }
 
+/* librdkafka and others abort where memory runs out; their own line does not say that. */
+static void on_abort(int number)
+{
+    static const char text[] =
+        "weir: aborted. If the line above names rd_malloc, memory ran out: see \"Large and "
+        "compressed "
+        "messages\" in docs/operate.md. What was not committed is done again at the next start\n";
+    (void)number;
+    (void)!write(STDERR_FILENO, text, sizeof text - 1);
+}
+
 static void watch_signals(weir_stop *stop)
 {
     signalled = stop;
+    struct sigaction aborted = {.sa_handler = on_abort, .sa_flags = (int)SA_RESETHAND};
+    sigemptyset(&aborted.sa_mask);
+    sigaction(SIGABRT, &aborted, NULL);
     struct sigaction action = {.sa_handler = on_signal, .sa_flags = SA_RESTART};
     sigemptyset(&action.sa_mask);
     sigaction(SIGINT, &action, NULL);

@@ -269,6 +269,8 @@ static bool prove(report *to, weir_error *error)
     weir_store *reader = NULL, *work = NULL;
     bool ok =
         weir_runtime_load(&runtime, session->config, &session->stop, &to->name, 1, error) &&
+        weir_projection_needs_store(runtime.members[0].projection,
+                                    "there is nothing to prove it by", error) &&
         (reader = weir_session_store(session, error)) &&
         (work = weir_session_store(session, error)) &&
         weir_prove(runtime.members[0].projection, session->config, runtime.upcasters, reader,

@@ -175,6 +175,7 @@ static const struct {
     {RD_KAFKA_RESP_ERR_POLICY_VIOLATION, WEIR_FATE_CONFIG},
     {RD_KAFKA_RESP_ERR_TOPIC_EXCEPTION, WEIR_FATE_CONFIG},
     {RD_KAFKA_RESP_ERR__INVALID_ARG, WEIR_FATE_CONFIG},
+    {RD_KAFKA_RESP_ERR__BAD_COMPRESSION, WEIR_FATE_CONFIG},
 };
 
 static weir_fate fate_of(rd_kafka_resp_err_t code)
@@ -195,12 +196,17 @@ static bool is_silence(rd_kafka_resp_err_t code)
 
 bool weir_kafka_fail(weir_error *error, rd_kafka_resp_err_t code, const char *format, ...)
 {
+    static const char unpack[] =
+        ". It is broken, or unpacks to more than kafka.properties message.max.bytes allows. Raise "
+        "that and fetch.max.bytes, or remove the partition's records up to there, with it "
+        "(kafka-delete-records.sh): what the store has of them is read from the store";
     char text[900];
     va_list arguments;
     va_start(arguments, format);
     vsnprintf(text, sizeof text, format, arguments);
     va_end(arguments);
-    weir_fail(error, fate_of(code), "%s: %s", text, rd_kafka_err2str(code));
+    weir_fail(error, fate_of(code), "%s: %s%s", text, rd_kafka_err2str(code),
+              code == RD_KAFKA_RESP_ERR__BAD_COMPRESSION ? unpack : "");
     error->kafka_code = code;
     if (is_silence(code))
         error->code = WEIR_TIMEOUT;

@@ -16,8 +16,9 @@ rd_kafka_conf_t *weir_kafka_conf(const weir_config *config, const char *const *o
                                  weir_error *error);
 
 /* weir_kafka_fail fills error from a Kafka code: fate RETRY for what passes by itself (transport,
- * timeouts, leadership), CONFIG for authorisation and unknown settings, FATAL for fenced and fatal
- * producers, POISON for a message that the broker refuses for good. Returns false. */
+ * timeouts, leadership), CONFIG for authorisation, unknown settings and what cannot be unpacked
+ * (with the way out), FATAL for fenced and fatal producers, POISON for a message that the broker
+ * refuses for good. Returns false. */
 bool weir_kafka_fail(weir_error *error, rd_kafka_resp_err_t code, const char *format, ...)
     WEIR_PRINTF(3, 4);
 

@@ -12,6 +12,8 @@
 
 #include "store/store.h"
 
+typedef struct weir_foreign weir_foreign; /* consumer/foreign.h */
+
 /* A batch of decoded events, in the order in which they must be applied: per partition rising in
  * position. Lives until the batch is committed or given up. */
 typedef struct weir_batch {
@@ -40,6 +42,8 @@ WEIR_MUST_USE bool weir_calls_add(weir_calls *calls, weir_call call, size_t even
 typedef struct weir_handler {
     const char *subscription;           /* name: letters, digits, _ ; at most 50 */
     const char *const *aggregate_types; /* whose topics to read, NULL-terminated */
+    const weir_foreign *foreign;        /* or topics that the relay did not write; NULL: none, and
+                                         * then there are aggregate types */
     void *context;
     /* settle finds the generation to feed, or checks the one it is given (not 0), on a connection
      * that no event is applied on: create what is missing, compare, warn. Again after every
@@ -122,18 +126,19 @@ void weir_subscription_health_get(const weir_subscription *subscription,
                                   weir_subscription_health *health);
 const char *weir_subscription_name(const weir_subscription *subscription);
 
-/* weir_lag is the distance of one subscription from the store, from a process that need not run it.
- */
+/* weir_lag is the distance of one subscription from the store, or from the end of foreign topics,
+ * from a process that need not run it. */
 typedef struct weir_lag {
     int64_t unread;    /* messages in the topics beyond the checkpoints */
     int64_t unrelayed; /* events in the store beyond the relay's cursor, of the subscribed types */
     double seconds;    /* age of the oldest event not yet applied; 0 when there is none */
 } weir_lag;
 
-/* weir_lag_measure asks PostgreSQL and Kafka. RETRY when either does not answer within 10 s. */
+/* weir_lag_measure asks PostgreSQL and Kafka. foreign: as in the handler. RETRY when either does
+ * not answer within 10 s; NOT_FOUND for a foreign topic that Kafka does not have. */
 WEIR_MUST_USE bool weir_lag_measure(const weir_config *config, weir_store *store,
                                     const char *subscription, int generation,
-                                    const char *const *aggregate_types, weir_lag *lag,
-                                    weir_error *error);
+                                    const char *const *aggregate_types, const weir_foreign *foreign,
+                                    weir_lag *lag, weir_error *error);
 
 #endif

@@ -29,6 +29,8 @@ bool weir_goals_set(weir_subscription *s, weir_error *error)
     size_t most = 0;
     if (goals->set)
         return true;
+    if (s->handler->foreign && !weir_foreign_check(s, error))
+        return false;
     for (size_t t = 0; t < s->topics.count; t++)
         most += (size_t)s->topics.partitions[t];
     free(goals->all);

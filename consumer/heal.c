@@ -160,6 +160,8 @@ bool weir_refill(weir_subscription *s, weir_partition *partition, weir_error *er
 {
     int64_t low, high;
     weir_place place = {partition->topic, partition->number};
+    if (s->handler->foreign)
+        return weir_foreign_out_of_range(s, partition, error);
     if (!weir_source_ends(s->source, place, &low, &high, error))
         return false;
     if (partition->seen_offset >= low)

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "consumer/foreign_int.h"
 #include "consumer/subscription_int.h"
 
 #define FIRST_WAIT_MS 100
@@ -150,6 +151,27 @@ static bool fail_memory(const weir_subscription *s, const weir_message *message,
     return name_message(message, error);
 }
 
+/* The event in a message of ours or of others. chain NULL: it cannot be read, for the reason in
+ * error. Whose it is is known in any case; aggregate_id NULL: that does not fit. */
+static bool read_event(weir_subscription *s, weir_round *round, const weir_message *message,
+                       const weir_chain *chain, const weir_raw *raw, weir_event *event,
+                       weir_error *error)
+{
+    const weir_partition *p = message->partition;
+    weir_fields fields;
+    if (s->handler->foreign)
+        return weir_foreign_read(s->handler->foreign,
+                                 &(weir_foreign_message){p->topic, p->number, message->offset, raw},
+                                 round->arena, &round->scratch, event, error);
+    *event = (weir_event){.position = chain ? chain->position : 0};
+    weir_fields_find(raw->headers, raw->header_count, &fields);
+    if (chain && weir_event_read(&fields, chain, raw->value, s->upcasters, round->arena,
+                                 &round->scratch, event, error))
+        return true;
+    read_owner(&fields, message, raw, round->arena, event);
+    return false;
+}
+
 /* take puts a message on its way. chain NULL: it cannot be read, for the reason in error. */
 static bool take(weir_subscription *s, weir_round *round, const weir_message *message,
                  const weir_chain *chain, weir_error *error)
@@ -158,13 +180,9 @@ static bool take(weir_subscription *s, weir_round *round, const weir_message *me
     const weir_raw *raw = copy_message(round, message);
     if (!raw)
         return fail_memory(s, message, error);
-    weir_event event = {.position = chain ? chain->position : 0};
+    weir_event event;
     weir_origin origin = {weir_subscription_index(s, p), 0, message->offset, raw, NULL};
-    weir_fields fields;
-    weir_fields_find(raw->headers, raw->header_count, &fields);
-    if (!chain || !weir_event_read(&fields, chain, raw->value, s->upcasters, round->arena,
-                                   &round->scratch, &event, error)) {
-        read_owner(&fields, message, raw, round->arena, &event);
+    if (!read_event(s, round, message, chain, raw, &event, error)) {
         origin.error = weir_round_error(round, error);
         if (!event.aggregate_id || !origin.error)
             return fail_memory(s, message, error);
@@ -241,11 +259,31 @@ static bool fail_other_store(const weir_message *message, const weir_chain *chai
     return name_message(message, error);
 }
 
+static void drop_duplicate(weir_subscription *s, weir_round *round, const weir_message *message)
+{
+    weir_metric_add(s->meters.duplicates, 1);
+    skip(round, message);
+}
+
+/* The chain of a foreign topic is its offsets: none is missing, since a gap in them is Kafka's. */
+static bool admit_foreign(weir_subscription *s, weir_round *round, const weir_message *message,
+                          weir_error *error)
+{
+    const weir_gate *gate = &message->partition->gate;
+    const weir_chain chain = {.position = message->offset + 1, .store_id = gate->store_id};
+    if (weir_gate_judge(gate, &chain) == WEIR_VERDICT_APPLY)
+        return take(s, round, message, &chain, error);
+    drop_duplicate(s, round, message);
+    return true;
+}
+
 static bool admit(weir_subscription *s, weir_round *round, const weir_message *message,
                   weir_error *error)
 {
     weir_fields fields;
     weir_chain chain;
+    if (s->handler->foreign)
+        return admit_foreign(s, round, message, error);
     weir_fields_find(message->headers, message->header_count, &fields);
     switch (weir_chain_read(&fields, &chain, error)) {
     case WEIR_MESSAGE_OURS:
@@ -259,8 +297,7 @@ static bool admit(weir_subscription *s, weir_round *round, const weir_message *m
     case WEIR_VERDICT_APPLY:
         return take(s, round, message, &chain, error);
     case WEIR_VERDICT_DUPLICATE:
-        weir_metric_add(s->meters.duplicates, 1);
-        skip(round, message);
+        drop_duplicate(s, round, message);
         return true;
     case WEIR_VERDICT_FIRST_SEEN:
         return s->heals ? heal(s, round, message, &chain, error)
@@ -276,7 +313,8 @@ static bool admit(weir_subscription *s, weir_round *round, const weir_message *m
 
 /* At the end of a partition the checkpoint may step over what only Kafka sees there: markers,
  * aborted records, and what retention removed once it is refilled. Not a fresh one: it still has to
- * see its first event. */
+ * see its first event. But for a foreign one the end is where it stands from now on, so that what
+ * retention takes later is missed. */
 static void note_ends(weir_subscription *s)
 {
     size_t count;
@@ -284,7 +322,8 @@ static void note_ends(weir_subscription *s)
     for (size_t i = 0; i < count; i++) {
         weir_partition *p = &partitions[i];
         bool whole = p->seen_offset != WEIR_NOTHING_READ || weir_refill_is_over(s, p);
-        if (!p->gate.fresh && whole && p->end > p->seen_offset)
+        bool stands = !p->gate.fresh && whole;
+        if ((stands || s->handler->foreign) && p->end > p->seen_offset)
             p->seen_offset = p->end;
     }
 }

@@ -13,7 +13,8 @@ static const char *const tuning[][2] = {
     {"fetch.error.backoff.ms", "100"},         {"fetch.max.bytes", "8388608"},
     {"receive.message.max.bytes", "33554432"}, /* one large message passes fetch.max.bytes */
     {"queued.min.messages", "50000"},          {"queued.max.messages.kbytes", "16384"},
-    {"reconnect.backoff.max.ms", "2000"},
+    {"reconnect.backoff.max.ms", "2000"},      {"topic.metadata.refresh.interval.ms", "10000"},
+    {"message.max.bytes", "8388608"}, /* zstd unpacks no further */
 };
 
 static bool is_configured(const weir_config *config, const char *property)

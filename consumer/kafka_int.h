@@ -16,6 +16,7 @@ struct weir_source {
     weir_partition *last;     /* a partition's messages come in runs */
     bool alone;               /* no member of a group */
     bool joined, changed;
+    bool patient; /* waits for a topic that Kafka does not have */
     unsigned rebalances;
     bool up, known_down;           /* known_down: said in the log */
     int64_t heard_us;              /* when Kafka was last heard of, or asked whether it is there */
@@ -34,6 +35,10 @@ typedef void weir_rebalance_fn(rd_kafka_t *kafka, rd_kafka_resp_err_t code,
                                rd_kafka_topic_partition_list_t *list, void *opaque);
 rd_kafka_t *weir_kafka_consumer(const weir_config *config, const char *group,
                                 weir_rebalance_fn *rebalance, void *opaque, weir_error *error);
+
+/* weir_kafka_partitions asks how many partitions a topic has, *count 0 when that is not known. */
+rd_kafka_resp_err_t weir_kafka_partitions(rd_kafka_t *kafka, const char *topic, int32_t *count,
+                                          int timeout_ms);
 
 /* weir_source_on_rebalance is librdkafka's rebalance callback; opaque is the source. */
 weir_rebalance_fn weir_source_on_rebalance;

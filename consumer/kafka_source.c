@@ -253,27 +253,30 @@ static void probe(weir_source *source)
 /* Whether Kafka, asked about one topic, says that it has none of that name. */
 static bool is_missing(weir_source *source, const char *name)
 {
-    const struct rd_kafka_metadata *metadata;
-    rd_kafka_topic_t *topic = rd_kafka_topic_new(source->kafka, name, NULL);
-    bool missing = true;
-    if (!topic || rd_kafka_metadata(source->kafka, 0, topic, &metadata, QUERY_MS) !=
-                      RD_KAFKA_RESP_ERR_NO_ERROR) {
-        missing = false; /* it cannot say: not now, then */
-    } else {
-        missing = metadata->topic_cnt == 1 &&
-                  metadata->topics[0].err == RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART;
-        rd_kafka_metadata_destroy(metadata);
-    }
-    if (topic)
-        rd_kafka_topic_destroy(topic);
-    return missing;
+    int32_t count;
+    return weir_kafka_partitions(source->kafka, name, &count, QUERY_MS) ==
+           RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART;
+}
+
+void weir_source_wait_for_topics(weir_source *source)
+{
+    source->patient = true;
+}
+
+bool weir_source_waits(const weir_source *source)
+{
+    return source->patient && source->missing;
 }
 
 static bool check_missing(weir_source *source, weir_error *error)
 {
     if (!source->missing || weir_clock_monotonic_us() - source->missing_us < MISSING_US)
         return true;
-    if (is_missing(source, source->missing))
+    bool missing = is_missing(source, source->missing);
+    source->missing_us = weir_clock_monotonic_us();
+    if (missing && source->patient)
+        return true;
+    if (missing)
         return weir_fail(error, WEIR_FATE_FATAL,
                          "the topic %s is recorded in the store but Kafka does not have it: it was "
                          "deleted, or these are other brokers",

@@ -77,6 +77,18 @@ bool weir_source_commit(weir_source *source);
 WEIR_MUST_USE bool weir_source_truncated(weir_source *source, const weir_partition *partition,
                                          bool *truncated, weir_error *error);
 
+/* weir_source_wait_for_topics: a topic that Kafka does not have is waited for, however long; else
+ * it is gone for good after half a minute. */
+void weir_source_wait_for_topics(weir_source *source);
+
+/* weir_source_waits: it does wait for one. */
+bool weir_source_waits(const weir_source *source);
+
+/* weir_source_count asks Kafka how many partitions a topic has, 0 if it has no such topic; RETRY if
+ * it does not answer. */
+WEIR_MUST_USE bool weir_source_count(weir_source *source, const char *topic, int32_t *count,
+                                     weir_error *error);
+
 /* weir_source_ends asks Kafka for the watermarks of any partition; RETRY if it does not answer. */
 WEIR_MUST_USE bool weir_source_ends(weir_source *source, weir_place place, int64_t *low,
                                     int64_t *high, weir_error *error);

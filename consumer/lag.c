@@ -31,6 +31,27 @@ static bool ask_unrelayed(weir_connection *connection, const char *const *aggreg
     return true;
 }
 
+/* Nothing of foreign topics is in the store; their partitions are Kafka's to tell. */
+static bool count_foreign(const weir_config *config, const weir_foreign *foreign,
+                          weir_topics *topics, weir_error *error)
+{
+    weir_foreign_reach *reaches;
+    size_t count;
+    if (!weir_foreign_reaches(config, (const char *const *)foreign->topics, -1, &reaches, &count,
+                              error))
+        return false;
+    topics->count = foreign->topic_count;
+    topics->names = weir_calloc(topics->count, sizeof *topics->names);
+    topics->partitions = weir_calloc(topics->count, sizeof *topics->partitions);
+    for (size_t t = 0; t < topics->count; t++) {
+        topics->names[t] = weir_strdup(foreign->topics[t]);
+        for (size_t i = 0; i < count; i++)
+            topics->partitions[t] += reaches[i].topic == foreign->topics[t];
+    }
+    free(reaches);
+    return true;
+}
+
 static weir_mark *make_marks(const weir_topics *topics, const weir_checkpoints *rows, size_t *count)
 {
     size_t most = 0;
@@ -59,8 +80,8 @@ static void add_unread(weir_lag *lag, const weir_mark *marks, size_t count, int6
 }
 
 bool weir_lag_measure(const weir_config *config, weir_store *store, const char *subscription,
-                      int generation, const char *const *aggregate_types, weir_lag *lag,
-                      weir_error *error)
+                      int generation, const char *const *aggregate_types,
+                      const weir_foreign *foreign, weir_lag *lag, weir_error *error)
 {
     weir_connection *connection = weir_store_connection(store);
     weir_owner owner = {subscription, generation};
@@ -70,8 +91,9 @@ bool weir_lag_measure(const weir_config *config, weir_store *store, const char *
     size_t count;
     int64_t oldest_us = 0, deadline_us = weir_clock_monotonic_us() + DEADLINE_US;
     *lag = (weir_lag){0};
-    bool ok = ask_unrelayed(connection, aggregate_types, lag, error) &&
-              weir_topics_read(connection, aggregate_types, &topics, error) &&
+    bool ok = (foreign ? count_foreign(config, foreign, &topics, error)
+                       : ask_unrelayed(connection, aggregate_types, lag, error) &&
+                             weir_topics_read(connection, aggregate_types, &topics, error)) &&
               weir_checkpoints_read(connection, owner, (const char *const *)topics.names,
                                     topics.count, &rows, error);
     if (!ok || topics.count == 0)

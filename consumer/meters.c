@@ -81,7 +81,8 @@ static bool is_idle(const weir_subscription *s, bool joined, int64_t lag)
 {
     if (!s->source)
         return s->stored->caught_up;
-    return s->topics.count == 0 || (joined && !s->resume && lag == 0);
+    return s->topics.count == 0 || (!joined && weir_source_waits(s->source)) ||
+           (joined && !s->resume && lag == 0);
 }
 
 void weir_meters_tick(weir_subscription *s)

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "consumer/foreign_int.h"
 #include "consumer/subscription_int.h"
 
 #define TICK_US 200000
@@ -72,6 +73,8 @@ static bool connect_store(weir_subscription *s, weir_error *error)
 
 static int32_t recorded_partitions(const weir_subscription *s, const char *topic)
 {
+    if (s->handler->foreign)
+        return WEIR_FOREIGN_LANES_OF;
     for (size_t i = 0; i < s->topics.count; i++)
         if (strcmp(s->topics.names[i], topic) == 0)
             return s->topics.partitions[i];
@@ -100,7 +103,7 @@ static bool load_partitions(weir_subscription *s, weir_error *error)
     if (count == 0)
         return true;
     if (!weir_checkpoints_open(connection, owner, partitions, count, (int)s->lanes.count,
-                               s->source != NULL, error))
+                               s->source && !s->handler->foreign, error))
         return false;
     if (WEIR_FAILPOINT(consumer_after_rows))
         return weir_fail(error, WEIR_FATE_RETRY, "failpoint after rows");

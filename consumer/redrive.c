@@ -12,6 +12,7 @@
 
 #include "base/hex.h"
 #include "base/utf8.h"
+#include "consumer/foreign_int.h"
 #include "consumer/subscription_int.h"
 
 #define TURN_US 200000 /* then the live events have their turn */
@@ -115,10 +116,10 @@ static bool record(parcel *p, const char *statement, const weir_param *params, i
 /* The letter in hand, its message read back; in the lane's arena. */
 typedef struct letter {
     char id[24];
-    int64_t position;
-    weir_payload value;
-    weir_header *headers;
-    size_t count;
+    int64_t position, offset; /* offset: of a message */
+    const char *topic;
+    int32_t partition;
+    weir_raw raw;
 } letter;
 
 static bool read_bytes(weir_arena *arena, const char *hex, const char **bytes, size_t *length)
@@ -140,6 +141,33 @@ static bool fail_full(weir_error *error)
     return weir_fail(error, WEIR_FATE_POISON, "the letter does not fit the memory of a batch");
 }
 
+/* The columns of letter_next. */
+enum column {
+    ID,
+    POSITION,
+    VALUE,
+    TOPIC,
+    PARTITION,
+    OFFSET,
+    KEY,
+    TIME_MS
+};
+
+static bool read_row(weir_arena *arena, const weir_result *row, letter *l)
+{
+    const char *topic = weir_result_value(row, 0, TOPIC);
+    snprintf(l->id, sizeof l->id, "%s", weir_result_value(row, 0, ID));
+    l->position = weir_result_integer(row, 0, POSITION);
+    l->offset = weir_result_integer(row, 0, OFFSET);
+    l->partition = (int32_t)weir_result_integer(row, 0, PARTITION);
+    l->raw.time_ms = weir_result_integer(row, 0, TIME_MS);
+    l->topic = weir_arena_copy(arena, topic, strlen(topic));
+    return l->topic &&
+           read_bytes(arena, weir_result_value(row, 0, VALUE), &l->raw.value.bytes,
+                      &l->raw.value.length) &&
+           read_bytes(arena, weir_result_value(row, 0, KEY), &l->raw.key, &l->raw.key_length);
+}
+
 static bool read_headers(const parcel *p, letter *l, weir_error *error)
 {
     weir_arena *arena = p->lane->arena;
@@ -147,11 +175,13 @@ static bool read_headers(const parcel *p, letter *l, weir_error *error)
     weir_result *rows = weir_connection_query(connection_of(p), "letter_headers", &id, 1, error);
     if (!rows)
         return false;
-    l->count = (size_t)weir_result_rows(rows);
-    l->headers = weir_arena_alloc(arena, (l->count + 1) * sizeof *l->headers);
-    bool fits = l->headers != NULL;
-    for (size_t i = 0; fits && i < l->count; i++) {
-        weir_header *header = &l->headers[i];
+    size_t count = (size_t)weir_result_rows(rows);
+    weir_header *headers = weir_arena_alloc(arena, (count + 1) * sizeof *headers);
+    bool fits = headers != NULL;
+    l->raw.headers = headers;
+    l->raw.header_count = count;
+    for (size_t i = 0; fits && i < count; i++) {
+        weir_header *header = &headers[i];
         const char *name = weir_result_value(rows, (int)i, 0);
         header->name = weir_arena_copy(arena, name, strlen(name));
         fits = header->name && read_bytes(arena, weir_result_value(rows, (int)i, 1), &header->value,
@@ -166,13 +196,8 @@ static progress read_letter(const parcel *p, letter *l, weir_error *error)
     weir_result *row = weir_connection_query(connection_of(p), "letter_next", p->params, 4, error);
     if (!row)
         return FAILED;
-    bool any = weir_result_rows(row) > 0, fits = true;
-    if (any) {
-        snprintf(l->id, sizeof l->id, "%s", weir_result_value(row, 0, 0));
-        l->position = weir_result_integer(row, 0, 1);
-        fits = read_bytes(p->lane->arena, weir_result_value(row, 0, 2), &l->value.bytes,
-                          &l->value.length);
-    }
+    bool any = weir_result_rows(row) > 0;
+    bool fits = !any || read_row(p->lane->arena, row, l);
     weir_result_free(row);
     if (!any)
         return EMPTY;
@@ -186,11 +211,16 @@ static bool read_event(const parcel *p, const letter *l, weir_buffer *scratch, w
 {
     weir_fields fields;
     weir_chain chain = {.position = l->position};
-    weir_fields_find(l->headers, l->count, &fields);
+    const weir_foreign *foreign = p->lane->subscription->handler->foreign;
+    if (foreign)
+        return weir_foreign_read(
+            foreign, &(weir_foreign_message){l->topic, l->partition, l->offset, &l->raw},
+            p->lane->arena, scratch, event, error);
+    weir_fields_find(l->raw.headers, l->raw.header_count, &fields);
     if (l->position == 0 && weir_chain_read(&fields, &chain, error) != WEIR_MESSAGE_OURS)
         return error->message[0] ||
                weir_fail(error, WEIR_FATE_POISON, "the message is not one of weir's");
-    return weir_event_read(&fields, &chain, l->value, p->lane->subscription->upcasters,
+    return weir_event_read(&fields, &chain, l->raw.value, p->lane->subscription->upcasters,
                            p->lane->arena, scratch, event, error);
 }
 

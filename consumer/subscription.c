@@ -46,7 +46,12 @@ static bool read_policies(weir_subscription *s, weir_error *error)
     s->parked_most = (size_t)weir_config_subscription_integer(s->config, s->name, "parked_most");
     s->from_store = read_choice(s, "source", sources) == 1;
     s->on_poison = (weir_on_poison)read_choice(s, "on_poison", poisons);
-    s->heals = read_choice(s, "on_hole", holes) == 0;
+    s->heals = read_choice(s, "on_hole", holes) == 0 && !s->handler->foreign;
+    if (s->from_store && s->handler->foreign)
+        return weir_fail(error, WEIR_FATE_CONFIG,
+                         "subscriptions.%s.source: the store does not have the events of topic %s: "
+                         "only kafka is possible",
+                         s->name, s->handler->foreign->topics[0]);
     return weir_redrives_read(weir_config_subscription_text(s->config, s->name, "redrive"),
                               &s->redrives, error) ||
            weir_error_prefix(error, "subscriptions.%s.redrive", s->name);
@@ -58,7 +63,7 @@ weir_subscription *weir_subscription_new(const weir_config *config, weir_handler
     const char *name = handler->subscription;
     if (!check_name(name, error))
         return NULL;
-    if (!handler->aggregate_types[0]) {
+    if (!handler->foreign && !handler->aggregate_types[0]) {
         weir_fail(error, WEIR_FATE_CONFIG, "subscription '%s' reads no aggregate type", name);
         return NULL;
     }
@@ -184,12 +189,24 @@ static void record_stop(weir_subscription *s, const weir_error *why)
               WEIR_TEXT("cause", error.message));
 }
 
+/* misses_relation: a table or column that was there when the generation was made. */
+static bool misses_relation(const weir_error *error)
+{
+    return strcmp(error->sqlstate, "42P01") == 0 || strcmp(error->sqlstate, "42703") == 0;
+}
+
 static void stop_itself(weir_subscription *s, weir_error *error)
 {
     size_t length = strlen(error->message);
     if (error->sqlstate[0])
-        snprintf(error->message + length, sizeof error->message - length, " (SQLSTATE %s)",
-                 error->sqlstate);
+        length += (size_t)snprintf(error->message + length, sizeof error->message - length,
+                                   " (SQLSTATE %s)", error->sqlstate);
+    if (misses_relation(error) && length < sizeof error->message)
+        snprintf(
+            error->message + length, sizeof error->message - length,
+            ". If somebody changed its tables, weir projection rebuild %s --execute makes them "
+            "anew",
+            s->name);
     weir_utf8_clean(error->message);
     weir_metric_set(s->meters.stopped, 1);
     atomic_store(&s->health.stopped, true);

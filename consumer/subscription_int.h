@@ -7,6 +7,7 @@
 
 #include "consumer/checkpoints_int.h"
 #include "consumer/consumer.h"
+#include "consumer/foreign.h"
 #include "consumer/kafka_source_int.h"
 #include "consumer/lanes_int.h"
 #include "consumer/redrives_int.h"
@@ -197,6 +198,15 @@ WEIR_MUST_USE bool weir_topics_check(weir_subscription *s, weir_error *error);
 WEIR_MUST_USE bool weir_topics_read(weir_connection *connection, const char *const *aggregate_types,
                                     weir_topics *topics, weir_error *error);
 void weir_topics_free(weir_topics *topics);
+
+/* foreign_topics.c. weir_foreign_subscribe reads the handler's topics from now on; CONFIG for one
+ * that is weir's own. weir_foreign_check asks for their partitions (0: Kafka does not have it,
+ * which is NOT_FOUND with once) and refuses, FATAL, a topic that does not have what is to be read
+ * next, by the checkpoints of all members; weir_foreign_out_of_range says that of one partition. */
+WEIR_MUST_USE bool weir_foreign_subscribe(weir_subscription *s, weir_error *error);
+WEIR_MUST_USE bool weir_foreign_check(weir_subscription *s, weir_error *error);
+WEIR_MUST_USE bool weir_foreign_out_of_range(weir_subscription *s, const weir_partition *partition,
+                                             weir_error *error);
 
 /* goals.c. weir_goals_set asks Kafka for the ends; weir_goals_reached tells whether all are. */
 WEIR_MUST_USE bool weir_goals_set(weir_subscription *s, weir_error *error);

@@ -87,6 +87,8 @@ bool weir_topics_check(weir_subscription *s, weir_error *error)
 {
     size_t count;
     const weir_partition *partitions = weir_subscription_partitions(s, &count);
+    if (s->handler->foreign)
+        return weir_foreign_check(s, error);
     for (size_t i = 0; i < count; i++) {
         if (partitions[i].start != WEIR_LEFT)
             continue;
@@ -109,6 +111,8 @@ bool weir_topics_refresh(weir_subscription *s, weir_error *error)
 {
     weir_topics *topics = &s->topics;
     int64_t now = weir_clock_monotonic_us();
+    if (s->handler->foreign)
+        return weir_foreign_subscribe(s, error);
     bool settled = topics->complete && topics->subscribed == topics->count;
     if (topics->asked_us && now - topics->asked_us < (settled ? ASK_AGAIN_US : ASK_US))
         return true;

@@ -48,6 +48,8 @@ weir_tail_reader *weir_tail_reader_open(const weir_config *config, weir_stop *st
                                         "10",
                                         "fetch.max.bytes",
                                         "2097152",
+                                        "message.max.bytes", /* zstd unpacks no further */
+                                        "2097152",
                                         "queued.max.messages.kbytes",
                                         "4096",
                                         NULL};

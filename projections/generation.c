@@ -33,23 +33,32 @@ char *weir_definition_make(const weir_projection *projection, weir_connection *c
                            weir_error *error)
 {
     weir_buffer tables = WEIR_BUFFER(NORMAL_LIMIT), handlers = WEIR_BUFFER(NORMAL_LIMIT),
-                from = WEIR_BUFFER(NORMAL_LIMIT);
+                from = WEIR_BUFFER(NORMAL_LIMIT), topics = WEIR_BUFFER(NORMAL_LIMIT),
+                reading = WEIR_BUFFER(NORMAL_LIMIT);
     char version[16];
     snprintf(version, sizeof version, "%d", projection->version);
     for (size_t i = 0; i < projection->type_count; i++)
         weir_buffer_format(&from, "%s%s", i > 0 ? "," : "", projection->types[i]);
+    for (size_t i = 0; i < projection->foreign.topic_count; i++)
+        weir_buffer_format(&topics, "%s%s", i > 0 ? "," : "", projection->foreign.topics[i]);
+    if (topics.length > 0)
+        weir_projection_describe_foreign(projection, &reading);
     weir_statements_normal(projection->tables, projection->table_count, &tables);
     describe_handlers(projection, &handlers);
     const weir_param params[] = {WEIR_PARAM_TEXT(projection->base),
                                  WEIR_PARAM_TEXT(version),
                                  WEIR_PARAM_TEXT(apply_names[projection->apply]),
-                                 WEIR_PARAM_TEXT(from.data),
+                                 WEIR_PARAM_TEXT(from.data ? from.data : ""),
                                  WEIR_PARAM_TEXT(tables.data),
-                                 WEIR_PARAM_TEXT(handlers.data)};
+                                 WEIR_PARAM_TEXT(handlers.data),
+                                 WEIR_PARAM_TEXT(topics.data),
+                                 WEIR_PARAM_TEXT(reading.data)};
     weir_result *made =
-        weir_connection_query(connection, "projection_definition", params, 6, error);
+        weir_connection_query(connection, "projection_definition", params, 8, error);
     char *definition = made ? weir_strdup(weir_result_value(made, 0, 0)) : NULL;
     weir_result_free(made);
+    weir_buffer_free(&reading);
+    weir_buffer_free(&topics);
     weir_buffer_free(&from);
     weir_buffer_free(&handlers);
     weir_buffer_free(&tables);
@@ -74,6 +83,12 @@ bool weir_generation_find(const weir_projection *projection, weir_connection *co
             ok = weir_projection_fail(projection, projection->name_line, error,
                                       "the name '%s' belongs to a subscription of kind %s",
                                       projection->name, weir_result_value(found, 0, 1));
+        else if (!weir_result_bool(found, 0, 4))
+            ok = weir_projection_fail(
+                projection, projection->name_line, error,
+                "generation %d reads by '%s': what it applied says nothing of "
+                "other topics. Give the projection another name",
+                *generation, weir_projection_foreign(projection) ? "from" : "topic");
     }
     weir_result_free(found);
     return ok;
@@ -102,6 +117,7 @@ bool weir_generation_fail_changed(const weir_projection *projection, weir_connec
     int alike;
     bool kept = false;
     const char *name = projection->name;
+    const char *source = weir_projection_foreign(projection) ? " --from kafka" : "";
     if (!find_alike(projection, connection, definition, &alike, &kept, error))
         return false;
     if (alike > 0 && alike < generation && kept)
@@ -114,13 +130,13 @@ bool weir_generation_fail_changed(const weir_projection *projection, weir_connec
         return weir_projection_fail(
             projection, projection->name_line, error,
             "generation %d serves, made from another file; generation %d, made from this one, "
-            "does not serve: weir projection rebuild %s --execute",
-            generation, alike, name);
+            "does not serve: weir projection rebuild %s%s --execute",
+            generation, alike, name, source);
     return weir_projection_fail(projection, projection->name_line, error,
                                 "the tables' statements or the version changed since generation %d "
                                 "was made: undo the change, or let the tables be filled anew: weir "
-                                "projection rebuild %s --execute",
-                                generation, name);
+                                "projection rebuild %s%s --execute",
+                                generation, name, source);
 }
 
 bool weir_generation_fits(const weir_projection *projection, weir_connection *connection,

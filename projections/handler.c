@@ -148,6 +148,7 @@ weir_feed *weir_feed_of(weir_projection *projection, const weir_config *config)
     feed->config = config;
     feed->handler = (weir_handler){.subscription = projection->name,
                                    .aggregate_types = (const char *const *)projection->types,
+                                   .foreign = weir_projection_foreign(projection),
                                    .context = feed,
                                    .settle = settle,
                                    .open = open_feeder,

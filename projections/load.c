@@ -48,6 +48,7 @@ void weir_projection_free(weir_projection *projection)
         free(projection->routes[i].pattern);
     for (size_t i = 0; i < projection->type_count; i++)
         free(projection->types[i]);
+    weir_projection_free_foreign(projection);
     free(projection->routes);
     free(projection->types);
     free(projection->ons);

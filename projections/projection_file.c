@@ -24,17 +24,27 @@ typedef struct parser {
 } parser;
 
 typedef bool directive_fn(parser *p, int line, char *value);
-static directive_fn take_projection, take_from, take_apply, take_version, take_on;
+static directive_fn take_projection, take_from, take_topic, take_format, take_type, take_time,
+    take_data, take_apply, take_version, take_on;
 
-static const char *const directive_names[] = {"projection", "from", "apply", "version", "on"};
-static directive_fn *const directive_fns[] = {take_projection, take_from, take_apply, take_version,
-                                              take_on};
 enum {
     PROJECTION,
     FROM,
-    ON = 4,
+    TOPIC,
+    FORMAT,
+    TYPE,
+    TIME,
+    DATA,
+    APPLY,
+    VERSION,
+    ON,
     DIRECTIVES,
 };
+static const char *const directive_names[DIRECTIVES] = {
+    "projection", "from", "topic", "format", "type", "time", "data", "apply", "version", "on"};
+static directive_fn *const directive_fns[DIRECTIVES] = {
+    take_projection, take_from, take_topic, take_format,  take_type,
+    take_time,       take_data, take_apply, take_version, take_on};
 
 #define FAIL(p, line, ...) weir_projection_fail((p)->projection, line, (p)->error, __VA_ARGS__)
 
@@ -104,6 +114,37 @@ static bool take_from(parser *p, int line, char *value)
         projection->types[count] = NULL;
     }
     return true;
+}
+
+static bool take_topic(parser *p, int line, char *value)
+{
+    for (char *item = next_item(&value); item; item = next_item(&value))
+        if (!weir_projection_add_topic(p->projection, line, item, p->error))
+            return false;
+    return true;
+}
+
+static bool take_format(parser *p, int line, char *value)
+{
+    return weir_projection_set_format(p->projection, line, value, p->error);
+}
+
+static bool take_type(parser *p, int line, char *value)
+{
+    return weir_projection_set_source(p->projection, line, value, true,
+                                      &p->projection->foreign.type, p->error);
+}
+
+static bool take_time(parser *p, int line, char *value)
+{
+    return weir_projection_set_source(p->projection, line, value, true,
+                                      &p->projection->foreign.time, p->error);
+}
+
+static bool take_data(parser *p, int line, char *value)
+{
+    return weir_projection_set_source(p->projection, line, value, false,
+                                      &p->projection->foreign.data, p->error);
 }
 
 static bool take_apply(parser *p, int line, char *value)
@@ -320,8 +361,11 @@ static bool end_file(parser *p, bool empty)
         return FAIL(p, p->start_line, "the statement must end with ';'");
     if (!p->seen[PROJECTION])
         return FAIL(p, 1, "the directive 'projection' is missing");
-    if (!p->seen[FROM])
-        return FAIL(p, projection->name_line, "the directive 'from' is missing");
+    int foreign_line = 0;
+    for (int i = FORMAT; i <= DATA; i++)
+        foreign_line = foreign_line ? foreign_line : p->seen[i];
+    if (!weir_projection_end_source(projection, p->seen[FROM] > 0, foreign_line, p->error))
+        return false;
     if (projection->table_count == 0)
         return FAIL(p, projection->name_line, "no table is made before the first 'on'");
     if (projection->on_count == 0)

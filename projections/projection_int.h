@@ -3,6 +3,7 @@
 #ifndef WEIR_PROJECTIONS_PROJECTION_INT_H
 #define WEIR_PROJECTIONS_PROJECTION_INT_H
 
+#include "consumer/foreign.h"
 #include "projections/projections.h"
 #include "projections/sql_lexer_int.h"
 
@@ -46,6 +47,7 @@ struct weir_projection {
     int name_line;
     char **types; /* NULL-terminated */
     size_t type_count;
+    weir_foreign foreign; /* topics instead of types; none: topic_count is 0 */
     weir_apply apply;
     int version;
     weir_statement *tables;
@@ -66,6 +68,25 @@ weir_projection *weir_projection_parse(const char *file, const char *text, size_
 /* weir_projection_fail fills a CONFIG error "file:line: …"; false. */
 bool weir_projection_fail(const weir_projection *projection, int line, weir_error *error,
                           const char *format, ...) WEIR_PRINTF(4, 5);
+
+/* projection_topic.c: one directive each. CONFIG errors start with "file:line: ". set_source reads
+ * "header NAME" (if header) or "field PATH". */
+WEIR_MUST_USE bool weir_projection_add_topic(weir_projection *projection, int line,
+                                             const char *name, weir_error *error);
+WEIR_MUST_USE bool weir_projection_set_format(weir_projection *projection, int line,
+                                              const char *value, weir_error *error);
+WEIR_MUST_USE bool weir_projection_set_source(weir_projection *projection, int line,
+                                              const char *value, bool header,
+                                              weir_foreign_source *source, weir_error *error);
+
+/* weir_projection_end_source: it reads either types or topics. foreign_line: of a directive that
+ * goes with topics only; 0: there is none. */
+WEIR_MUST_USE bool weir_projection_end_source(weir_projection *projection, bool from,
+                                              int foreign_line, weir_error *error);
+
+/* weir_projection_describe_foreign appends how the messages are read, as one text. */
+void weir_projection_describe_foreign(const weir_projection *projection, weir_buffer *text);
+void weir_projection_free_foreign(weir_projection *projection); /* what it holds */
 
 /* weir_projection_route finds the `on` that an event type goes to; -1: none. */
 int weir_projection_route(const weir_projection *projection, const char *event_type);

@@ -22,6 +22,13 @@ const char *weir_projection_file(const weir_projection *projection);
 const char *const *weir_projection_types(const weir_projection *projection); /* NULL-terminated */
 weir_apply weir_projection_apply(const weir_projection *projection);
 
+/* weir_projection_foreign: the topics it reads that weir did not write, NULL when it reads
+ * aggregate types; weir_projection_needs_store refuses such a projection, CONFIG, with what is to
+ * be said. */
+const weir_foreign *weir_projection_foreign(const weir_projection *projection);
+WEIR_MUST_USE bool weir_projection_needs_store(const weir_projection *projection, const char *what,
+                                               weir_error *error);
+
 /* weir_projections_load loads every file of `projections.files`, refuses two of one name and
  * overrides under `subscriptions:` that no projection and no handler of another language answers
  * to. */

@@ -66,6 +66,11 @@ static bool allow(rebuild *r, weir_error *error)
 static bool open_all(rebuild *r, weir_error *error)
 {
     weir_rebuild_options *options = r->options;
+    if (!weir_projection_needs_store(r->projection,
+                                     "it cannot be made anew, not even --from kafka: rename it, "
+                                     "and the new one reads its topics",
+                                     error))
+        return false;
     r->store = weir_store_open(r->config, "weir rebuild", options->stop, error);
     if (!r->store)
         return false;

@@ -1,13 +1,13 @@
 -- cli_reset_apply: subscription, generation, plan (a JSON array of what cli_reset_plan gives). Sets all lanes of each
 -- partition level, lets go of the letters that will come again and of aggregates for which none waits any more.
 WITH plan AS (
-    SELECT * FROM jsonb_to_recordset($3::jsonb) AS p(topic text, partition integer, target bigint, back boolean)),
+    SELECT * FROM jsonb_to_recordset($3::jsonb) AS p(topic text, partition integer, target bigint, back boolean, next_offset bigint)),
 level AS (
     SELECT c.topic, c.partition, min(c.next_offset) AS next_offset FROM weir.checkpoints c
     WHERE c.subscription = $1::text AND c.generation = $2::integer GROUP BY 1, 2),
 moved AS (
     UPDATE weir.checkpoints c
-    SET position = p.target, next_offset = CASE WHEN p.back THEN -1 ELSE l.next_offset END, epoch = c.epoch + 1,
+    SET position = p.target, next_offset = coalesce(p.next_offset, CASE WHEN p.back THEN -1 ELSE l.next_offset END), epoch = c.epoch + 1,
         events = CASE WHEN p.target = 0 THEN 0 ELSE c.events END
     FROM plan p JOIN level l USING (topic, partition)
     WHERE c.subscription = $1::text AND c.generation = $2::integer AND c.topic = p.topic AND c.partition = p.partition),

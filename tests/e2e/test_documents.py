@@ -7,6 +7,7 @@ README's first block is scripts/demo and scripts/test: test_demo.py runs the
 one, and whoever reads this runs the other.
 """
 
+import json
 import re
 import subprocess
 import sys
@@ -14,6 +15,8 @@ import urllib.request
 from pathlib import Path
 
 import pytest
+from confluent_kafka import Producer
+from confluent_kafka.admin import AdminClient, NewTopic
 from harness import ROOT, patience, program, wait_until
 
 pytestmark = pytest.mark.once
@@ -55,6 +58,26 @@ INSERT INTO weir.parked (subscription, generation, aggregate_type, aggregate_id,
 INSERT INTO weir.dead_letters (id, subscription, generation, topic, partition, aggregate_type, aggregate_id, value, cause)
     OVERRIDING SYSTEM VALUE SELECT id, 'order_summary', 1, 'shop.order', 0, 'order', 'o-17', '{}', cause
     FROM (VALUES (17, 'refused'), (18, 'behind')) AS l(id, cause)"""
+PAYMENTS = [("p-1", {"kind": "payment.made", "cents": 1250}), ("p-1", {"kind": "payment.refunded"}), ("p-2", None)]
+
+
+def prepare_foreign(shop):
+    """The page's own projection over a stranger's topic, which has the messages that it speaks of."""
+    topic = f"{shop.prefix}.payments"
+    admin = AdminClient({"bootstrap.servers": shop.services.brokers})  # its futures die with it
+    admin.create_topics([NewTopic(topic, 1, 1)])[topic].result(30)
+    producer = Producer({"bootstrap.servers": shop.services.brokers})
+    for key, value in PAYMENTS:
+        producer.produce(topic, key=key, value=value and json.dumps(value))
+    assert producer.flush(30) == 0
+    pieces = BLOCK.findall((ROOT / "docs/foreign_topics.md").read_text())
+    whole = next(text for _, text in pieces if "-- on:" in text)
+    shop.projection("payments", whole.replace("-- topic: payments", f"-- topic: {topic}"))
+    shop.weir("run", "--once")
+    assert shop.sql("SELECT * FROM payments.payments") == [("p-1", 1250, "refunded")]
+
+
+PREPARED = {"docs/foreign_topics.md": prepare_foreign}
 PLANTED = {"docs/dead_letters.md": LETTERS}  # what a page finds that it does not make itself
 
 
@@ -62,6 +85,7 @@ PLANTED = {"docs/dead_letters.md": LETTERS}  # what a page finds that it does no
 def test_every_listing_runs(reader, page):
     if page in PLANTED:
         reader.sql(PLANTED[page])
+    PREPARED.get(page, lambda shop: None)(reader)
     try:
         for language, text in blocks(page):
             RUN[language](reader, text)

@@ -80,8 +80,8 @@ static const char *const types[] = {"order", NULL};
 
 static scribe new_scribe(void)
 {
-    return (scribe){.handler = {"scribe", types, NULL, scribe_settle, scribe_open, scribe_collect,
-                                scribe_close}};
+    return (scribe){.handler = {"scribe", types, NULL, NULL, scribe_settle, scribe_open,
+                                scribe_collect, scribe_close}};
 }
 
 /* Runs once, to the end; true unless the subscription stopped itself. */
@@ -360,19 +360,19 @@ static void test_lag_is_measured_from_outside(void **state)
     scribe s = new_scribe();
     make_topic(topic, 2);
     produce_many(topic, 2, 10);
-    assert_ok(
-        weir_lag_measure(topic->config, topic->store->store, "scribe", 1, types, &lag, &error));
+    assert_ok(weir_lag_measure(topic->config, topic->store->store, "scribe", 1, types, NULL, &lag,
+                               &error));
     assert_int_equal(lag.unread, 10);
     assert_true(lag.seconds > 0 && lag.seconds < 60);
     run_well(topic, &s);
-    assert_ok(
-        weir_lag_measure(topic->config, topic->store->store, "scribe", 1, types, &lag, &error));
+    assert_ok(weir_lag_measure(topic->config, topic->store->store, "scribe", 1, types, NULL, &lag,
+                               &error));
     assert_int_equal(lag.unread, 0);
     assert_int_equal(lag.unrelayed, 0);
     assert_true(lag.seconds <= 0);
     fixture_run(topic, "SELECT weir.append('order', 'o-1', 0, '[{\"type\": \"a\", \"data\": 1}]')");
-    assert_ok(
-        weir_lag_measure(topic->config, topic->store->store, "scribe", 1, types, &lag, &error));
+    assert_ok(weir_lag_measure(topic->config, topic->store->store, "scribe", 1, types, NULL, &lag,
+                               &error));
     assert_int_equal(lag.unrelayed, 1);
     assert_true(lag.seconds > 0);
 }

@@ -13,6 +13,7 @@
 
 #include "projections/projection_int.h"
 
+#define NAME "-- projection: p\n"
 #define HEAD "-- projection: p\n-- from: a\n"
 #define TABLE "CREATE TABLE t (id text);\n"
 #define ON "-- on: x\n"
@@ -92,6 +93,41 @@ static void test_defaults(void **state)
     assert_int_equal(p->version, 1);
     assert_int_equal(p->apply, WEIR_APPLY_EACH);
     assert_null(p->handlers[0].many);
+    weir_projection_free(p);
+}
+
+static void test_topics_that_weir_did_not_write(void **state)
+{
+    (void)state;
+    weir_projection *p = parse("-- projection: p\n"
+                               "-- topic: payments, refunds.v2\n"
+                               "-- format: debezium-outbox\n"
+                               "-- type: header  eventType\n"
+                               "-- time: field a.at\n"
+                               "-- data: field payload\n"
+                               "CREATE TABLE t (id text);\n"
+                               "-- on: *\n"
+                               "INSERT INTO t SELECT aggregate_id FROM events;");
+    const weir_foreign *foreign = weir_projection_foreign(p);
+    assert_non_null(foreign);
+    assert_int_equal(foreign->topic_count, 2);
+    assert_string_equal(foreign->topics[1], "refunds.v2");
+    assert_null(foreign->topics[2]);
+    assert_null(weir_projection_types(p)[0]);
+    assert_int_equal(foreign->format, WEIR_FOREIGN_DEBEZIUM_OUTBOX);
+    assert_int_equal(foreign->type.kind, WEIR_FOREIGN_HEADER);
+    assert_string_equal(foreign->type.name, "eventType");
+    assert_int_equal(foreign->time.kind, WEIR_FOREIGN_FIELD);
+    assert_string_equal(foreign->time.name, "a.at");
+    assert_string_equal(foreign->data.name, "payload");
+    weir_buffer text = WEIR_BUFFER(1000);
+    weir_projection_describe_foreign(p, &text);
+    assert_string_equal(text.data, "debezium-outbox, type header eventType, time field a.at, data "
+                                   "field payload");
+    weir_buffer_free(&text);
+    weir_projection_free(p);
+    p = parse(HEAD TABLE ON DOES);
+    assert_null(weir_projection_foreign(p));
     weir_projection_free(p);
 }
 
@@ -201,8 +237,25 @@ static void test_refusals_of_directives(void **state)
         {HEAD "-- form: a\n", "p.sql:3: unknown directive 'form'; did you mean 'from'?"},
         {HEAD "-- verison: 2\n", "p.sql:3: unknown directive 'verison'; did you mean 'version'?"},
         {HEAD TABLE "-- no: x\n" DOES, "p.sql:4: unknown directive 'no'; did you mean 'on'?"},
-        {HEAD "-- topic:x\n", "p.sql:3: unknown directive 'topic'; prose must not begin with a "
+        {HEAD "-- table:x\n", "p.sql:3: unknown directive 'table'; prose must not begin with a "
                               "lower-case word and a colon"},
+        {HEAD "-- topic: x\n" TABLE ON DOES,
+         "p.sql:1: 'from' and 'topic' exclude each other: a projection reads aggregate types or "
+         "topics that weir did not write"},
+        {HEAD "-- format: json\n" TABLE ON DOES,
+         "p.sql:3: 'format', 'type', 'time' and 'data' go with 'topic' only"},
+        {NAME "-- topic: a b\n",
+         "p.sql:2: 'a b' is no topic: 1 to 249 letters, digits, '_', '.' or '-'"},
+        {NAME "-- topic: ..\n",
+         "p.sql:2: '..' is no topic: 1 to 249 letters, digits, '_', '.' or '-'"},
+        {NAME "-- topic: a, a\n", "p.sql:2: topic 'a' stands twice"},
+        {NAME "-- format: avro\n", "p.sql:2: 'avro' is no format: json or debezium-outbox"},
+        {NAME "-- type: kind\n", "p.sql:2: 'kind' says no place: 'header NAME' or 'field PATH'"},
+        {NAME "-- time: header\n",
+         "p.sql:2: 'header' says no place: 'header NAME' or 'field PATH'"},
+        {NAME "-- type: field a..b\n",
+         "p.sql:2: 'field a..b' says no place: 'header NAME' or 'field PATH'"},
+        {NAME "-- data: header x\n", "p.sql:2: 'header x' says no place: 'field PATH'"},
         {HEAD TABLE "-- On: x\n" DOES,
          "p.sql:4: a directive must stand as '-- on: …' at the beginning of its line"},
         {HEAD TABLE "  -- on: x\n" DOES,
@@ -373,6 +426,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_a_whole_file),
         cmocka_unit_test(test_defaults),
+        cmocka_unit_test(test_topics_that_weir_did_not_write),
         cmocka_unit_test(test_an_event_goes_to_its_most_specific_match),
         cmocka_unit_test(test_statements_end_only_outside),
         cmocka_unit_test(test_prose_stays_prose),

@@ -284,6 +284,11 @@ BEGIN
             upper(current_setting('transaction_isolation'))
             USING ERRCODE = 'WV005', HINT = 'An older snapshot would never see it get on.';
     END IF;
+    IF EXISTS (SELECT FROM weir.subscriptions s
+               WHERE s.subscription = wait_for.subscription AND s.serving AND s.definition ? 'topics') THEN
+        RAISE EXCEPTION 'the subscription % reads topics that weir did not write', wait_for.subscription
+            USING ERRCODE = 'WV011', HINT = 'No event of the store ever reaches it.';
+    END IF;
     event_position := (SELECT e.position FROM weir.events e
                        WHERE e.aggregate_type = wait_for.aggregate_type AND e.aggregate_id = wait_for.aggregate_id
                          AND e.version = wait_for.version);
