@@ -19,9 +19,14 @@ static const weir_option projection_rollback_options[] = {
 static const weir_option projection_rebuild_options[] = {
     FLAG("all", "every projection of the configuration, one after another"),
     NUMBER("parallel", "N", "1", 1, "lanes that apply side by side; 1: the order of the store"),
+    PRESET("from", "SOURCE", "store",
+           "store, or kafka: the topics, and what they lack from the store"),
+    FLAG("verify", "compare with an independent fold before the switch"),
     FLAG("replace-views", "drop and make again the views that must lose or change columns"),
     NUMBER("wait", "SECONDS", "60", 0, "how long to wait for readers that are in the way"),
-    FLAG("force", "do not wait for readers whose snapshots are older than the new tables"),
+    FLAG("force", "do not wait for readers with older snapshots; switch also if more is parked"),
+    TEXT("until", "TIME", "only what was recorded until then, RFC 3339; with --into"),
+    TEXT("into", "SCHEMA", "make the tables of --until there; nothing that serves is touched"),
     FLAG("execute", "do it"),
     {0},
 };
@@ -89,13 +94,22 @@ const weir_command weir_projection_commands[] = {
      "REPEATABLE READ transaction must not find tables that are younger than its snapshot: the\n"
      "switch waits for such readers (--wait), or does not (--force). Events that a handler "
      "refuses\n"
-     "become dead letters of the new generation.",
+     "become dead letters of the new generation. Where they park aggregates that the old one does\n"
+     "not, it goes on serving, unless --force is given. --verify compares every row of the new\n"
+     "tables with a fold of the events, one by one; a difference ends it, and the old ones serve "
+     "on.\n"
+     "\n"
+     "With --until and --into it makes the tables as they were at that time (recorded_at) in a "
+     "new\n"
+     "schema, for you to query and drop. What was interrupted is begun anew by the same command.",
      "  weir projection rebuild user_list\n"
-     "  weir projection rebuild user_list --execute\n"
-     "  weir projection rebuild --all --parallel 2 --execute\n",
-     "1 failed, 2 usage, configuration or views that cannot be kept, 3 no projection of that "
-     "name,\n"
-     "or it is being rebuilt, 4 a reader was in the way",
+     "  weir projection rebuild user_list --verify --execute\n"
+     "  weir projection rebuild --all --parallel 2 --execute\n"
+     "  weir projection rebuild user_list --until 2025-11-18T14:05:00Z --into tuesday --execute\n",
+     "1 failed, rows differ, or more is parked, 2 usage, configuration or views that cannot be\n"
+     "kept, 3 no projection of that name, it is being rebuilt, or the schema exists, 4 a reader "
+     "was\n"
+     "in the way",
      projection_rebuild_options, 0, 0, -1, WEIR_NEEDS_CONFIG | WEIR_AS_PROJECTOR,
      weir_verb_projection_rebuild},
     {"projection rollback", "NAME", "take readers back to the generation before",

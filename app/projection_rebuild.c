@@ -1,4 +1,4 @@
-/* projection rebuild: new tables from the store's events while the old ones serve. */
+/* projection rebuild: new tables from all events while the old ones serve. */
 #include "projections/rebuild.h"
 
 #include <inttypes.h>
@@ -7,21 +7,56 @@
 #include <string.h>
 
 #include "app/progress.h"
+#include "app/projection_as_of.h"
 #include "app/runtime.h"
 #include "app/verbs.h"
 
 typedef struct shown {
     weir_progress line;
+    weir_output *output;
     int64_t begun_us;
+    int64_t refused;
     const char *said; /* the last stage that was said */
 } shown;
+
+#define SHOWN_MOST 20 /* differences of a table, and refused events, that are shown */
+
+static void show_difference(void *context, const weir_proof_difference *difference)
+{
+    shown *to = context;
+    weir_progress_clear(&to->line);
+    weir_output_format(to->output, "%s in %s: %s%s%s\n", difference->kind, difference->table,
+                       difference->key ? difference->key : "a row",
+                       difference->columns ? ", columns " : "",
+                       difference->columns ? difference->columns : "");
+    if (difference->serving)
+        weir_output_format(to->output, "  is        %s\n", difference->serving);
+    if (difference->refold)
+        weir_output_format(to->output, "  should be %s\n", difference->refold);
+}
+
+static void show_refused(void *context, const weir_event *event, const weir_error *why)
+{
+    shown *to = context;
+    if (to->refused++ >= SHOWN_MOST)
+        return;
+    weir_progress_clear(&to->line);
+    weir_output_format(to->output, "refused: %s/%s version %" PRId64 ": %s\n",
+                       event->aggregate_type, event->aggregate_id, event->version, why->message);
+}
+
+static void show_compared(void *context, int64_t events)
+{
+    shown *to = context;
+    weir_progress_show(&to->line, "comparing", "events", events, 0);
+}
 
 static void show(void *context, const weir_rebuild_progress *progress)
 {
     shown *to = context;
     bool filling = strcmp(progress->stage, "filling") == 0;
     if (filling)
-        weir_progress_show(&to->line, "filling", "events", progress->position, progress->horizon);
+        weir_progress_show(&to->line, "filling", "events", progress->done, progress->all);
     if (to->said && strcmp(to->said, progress->stage) == 0)
         return;
     weir_progress_clear(&to->line);
@@ -47,7 +82,9 @@ static bool explain(weir_session *session, weir_connection *connection,
                     const weir_projection *projection, weir_error *error)
 {
     const char *name = weir_projection_name(projection);
-    if (!weir_projection_needs_store(projection, "its topics alone can make it anew: --from kafka",
+    if (!weir_projection_needs_store(projection,
+                                     "it cannot be made anew, not even --from kafka: rename it, "
+                                     "and the new one reads its topics",
                                      error))
         return false;
     char *types = joined_types(projection);
@@ -105,11 +142,18 @@ static bool rebuild_one(weir_session *session, weir_runtime *runtime, weir_proje
 {
     const weir_arguments *arguments = &session->arguments;
     const char *name = weir_projection_name(projection);
-    shown to = {.begun_us = weir_clock_monotonic_us()};
+    shown to = {.begun_us = weir_clock_monotonic_us(), .output = &session->output};
     weir_rebuild_options options = {
         .lanes = (int)weir_arguments_integer(arguments, "parallel"),
         .replace_views = weir_arguments_flag(arguments, "replace-views"),
         .force = weir_arguments_flag(arguments, "force"),
+        .from_kafka = strcmp(weir_arguments_text(arguments, "from"), "kafka") == 0,
+        .verify = weir_arguments_flag(arguments, "verify"),
+        .proof = {.limit = SHOWN_MOST,
+                  .difference = show_difference,
+                  .refused = show_refused,
+                  .progress = show_compared,
+                  .context = &to},
         .patience_ms = seconds_ms(session, "wait"),
         .stop = &session->stop,
         .upcasters = runtime->upcasters,
@@ -121,6 +165,11 @@ static bool rebuild_one(weir_session *session, weir_runtime *runtime, weir_proje
     if (!ok)
         return weir_error_prefix(error, "%s", name);
     double seconds = (double)(weir_clock_monotonic_us() - to.begun_us) / 1e6;
+    if (options.verify)
+        weir_output_format(&session->output,
+                           "%s: compared up to position %" PRId64 ", from %" PRId64
+                           " events: no difference\n",
+                           name, options.proven.position, options.proven.events);
     weir_output_format(&session->output,
                        "%s: generation %d serves, from %" PRId64 " events in %.1f s\n", name,
                        options.progress.generation, options.progress.events, seconds);
@@ -132,16 +181,36 @@ static bool rebuild_one(weir_session *session, weir_runtime *runtime, weir_proje
     return true;
 }
 
+/* What is said for one way of it alone. */
+static bool check_options(const weir_arguments *arguments, bool past, weir_error *error)
+{
+    static const char *const serving[] = {"all", "verify", "replace-views", "force", "from", NULL};
+    const char *from = weir_arguments_text(arguments, "from");
+    if (strcmp(from, "store") != 0 && strcmp(from, "kafka") != 0)
+        return weir_fail(error, WEIR_FATE_CONFIG, "--from must be store or kafka, not '%s'", from);
+    for (const char *const *name = serving; past && *name; name++)
+        if (weir_arguments_has(arguments, *name))
+            return weir_fail(error, WEIR_FATE_CONFIG,
+                             "--%s says nothing of tables that are made --into a schema", *name);
+    return !past || arguments->word_count == 1 ||
+           weir_fail(error, WEIR_FATE_CONFIG, "--into takes the tables of one projection");
+}
+
 bool weir_verb_projection_rebuild(weir_session *session, weir_error *error)
 {
     const weir_arguments *arguments = &session->arguments;
     bool all = weir_arguments_flag(arguments, "all");
+    bool past = weir_arguments_has(arguments, "until") || weir_arguments_has(arguments, "into");
+    if (!check_options(arguments, past, error))
+        return false;
     if (all == (arguments->word_count > 0))
         return weir_fail(error, WEIR_FATE_CONFIG, "give the name of a projection, or --all");
     weir_runtime runtime = {0};
     bool ok = weir_runtime_load(&runtime, session->config, &session->stop, arguments->words,
                                 arguments->word_count, error);
-    if (ok && !weir_arguments_flag(arguments, "execute"))
+    if (ok && past)
+        ok = weir_projection_as_of(session, &runtime, error);
+    else if (ok && !weir_arguments_flag(arguments, "execute"))
         ok = explain_all(session, &runtime, all, error);
     else
         for (size_t i = 0; ok && i < runtime.count; i++)

@@ -164,7 +164,9 @@ static bool step_all(weir_session *session, weir_history *history, weir_steps *s
         .steps = steps, .json = session->format != WEIR_SHAPE_TABLE, .changes = WEIR_BUFFER(CELL)};
     in.table =
         weir_table_new(&session->output, session->format, in.json ? json_columns : shown_columns);
-    bool ok = weir_history_read(history, step, &in, error);
+    bool ok = true;
+    while (ok && !history->ended)
+        ok = weir_history_read(history, step, &in, error);
     weir_table_end(in.table);
     weir_buffer_free(&in.changes);
     if (!ok || in.refused.fate == WEIR_FATE_NONE)

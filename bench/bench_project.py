@@ -5,7 +5,7 @@ decodes, passes the gate, and applies one statement a wave. The floor has the sa
 memory and sends them over one connection: the very statement that the runtime sent (a trigger
 catches it in an unmeasured run), batches of the same size in the topic's order, waves by the same
 rule, and the same compare-and-swap of checkpoints in the same transactions. Afterwards both tables
-must be equal, row for row.
+must be equal, row for row. With two lanes weir has two connections, and the floor still one.
 """
 
 import topics
@@ -31,26 +31,29 @@ def run(stage, report):
                      f" {PARTITIONS} partitions, against the same statement fed from memory")
         bench.prepare()
         report.settings("both sides", bench.settings)
-        pairs = report.compare(f"project, {apply}", "events", bench.floor, bench.weir)
-        report.say(f"  project, {apply}: peak resident {max(weir.peak_mib for _, weir, _ in pairs):.1f} MiB;"
-                   f" both tables are equal, {bench.rows:,} rows")
-        report.record("equal", name=f"project, {apply}", rows=bench.rows)
+        for name, weir in ((f"project, {apply}", bench.weir), (f"project, {apply}, 2 lanes", bench.weir_in_lanes)):
+            pairs = report.compare(name, "events", bench.floor, weir)
+            report.say(f"  {name}: peak resident {max(weir.peak_mib for _, weir, _ in pairs):.1f} MiB;"
+                       f" both tables are equal, {bench.rows:,} rows")
+            report.record("equal", name=name, rows=bench.rows)
         bench.clean()
 
 
 class ProjectBench:
-    def __init__(self, stage, apply, events):
-        self.stage, self.apply, self.events = stage, apply, events
-        self.prefix = f"{stage.name}.{apply}"
+    def __init__(self, stage, apply, events, name="project"):
+        self.stage, self.apply, self.events, self.name = stage, apply, events, name
+        self.prefix = f"{stage.name}.{name}.{apply}"
         self.topic = f"{self.prefix}.{AGGREGATE_TYPE}"
 
     def prepare(self):
         """A store, its topic, the projection's first run, and the statement caught in a second."""
-        self.database = self.stage.create_database(f"project_{self.apply}")
-        file = self.stage.directory / f"balances_{self.apply}.sql"
+        self.database = self.stage.create_database(f"{self.name}_{self.apply}")
+        file = self.stage.directory / f"balances_{self.name}_{self.apply}.sql"
         text = (ROOT / "bench/balances.sql").read_text()
         file.write_text(text.replace("-- apply: aggregate", f"-- apply: {self.apply}"))
-        self.config = self.stage.configure(self.database, self.prefix, files=[file], partitions=PARTITIONS)
+        self.config, self.laned = (
+            self.stage.configure(self.database, self.prefix, files=[file], partitions=PARTITIONS,
+                                 subscriptions={"balances": {"lanes": lanes}}) for lanes in (1, 2))
         self.stage.run_weir(self.config, "migrate")
         fill(self.stage, self.database, self.events)
         self.stage.run_weir(self.config, "relay", "--once")
@@ -59,12 +62,15 @@ class ProjectBench:
         self._make_floor()
         self._catch_statement()
 
-    def weir(self):
+    def weir_in_lanes(self):
+        return self.weir(self.laned)
+
+    def weir(self, config=None):
         self._sql(f"TRUNCATE {self.table}")
         self._sql("UPDATE weir.checkpoints SET next_offset = -1, position = 0, events = 0"
                   " WHERE subscription = 'balances'")
         self._settle(self.table)
-        done = self.stage.run_weir(self.config, "run", "--once")
+        done = self.stage.run_weir(config or self.config, "run", "--once")
         applied = self._value("SELECT sum(events)::bigint FROM weir.checkpoints WHERE subscription = 'balances'")
         if applied != self.events:
             raise SystemExit(f"weir run applied {applied} of {self.events} events")

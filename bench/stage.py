@@ -123,15 +123,14 @@ class Stage:
 
     # Programs
 
-    def configure(self, database, prefix=None, properties=None, files=(), partitions=6, relay=None):
+    def configure(self, database, prefix=None, properties=None, files=(), partitions=6, **sections):
         """Writes weir.yaml; its path. The log is left at its default level."""
         settings = {
             "store": {"conninfo": self.conninfo_of(database)},
             "kafka": {"brokers": self.brokers, "topic_prefix": prefix or self.name,
                       "partitions": partitions, "properties": properties or {}},
         }
-        if relay:
-            settings["relay"] = relay
+        settings.update(sections)
         if files:
             settings["projections"] = {"files": [str(file) for file in files]}
         path = self.directory / f"weir-{secrets.token_hex(4)}.yaml"

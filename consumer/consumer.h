@@ -98,17 +98,19 @@ void weir_subscription_free(weir_subscription *subscription);
  * as at first: as the topic has them. Before run; upcasters outlive the subscription. */
 void weir_subscription_upcast(weir_subscription *subscription, const weir_upcasters *upcasters);
 
-/* weir_subscription_feed makes it feed a generation that need not serve, from the store, with so
- * many lanes: for a rebuild. Before run or begin. */
-void weir_subscription_feed(weir_subscription *subscription, int generation, int lanes);
+/* weir_subscription_feed makes it feed a generation that need not serve, with so many lanes, for a
+ * rebuild: from the store, or from all partitions of the topics, in no group, what they lack healed
+ * from the store whatever the policy. Before run or begin. */
+void weir_subscription_feed(weir_subscription *subscription, int generation, bool from_store,
+                            int lanes);
 
-/* weir_subscription_watch makes a subscription that reads the store tell how far it is, a few times
- * a second, from its thread. Before run or begin. */
+/* weir_subscription_watch makes a subscription tell how far it is, a few times a second, from its
+ * thread. Before run or begin. */
 typedef struct weir_subscription_reach {
-    int64_t events;   /* applied by this process */
-    int64_t position; /* of the last event read */
-    int64_t horizon;  /* of the store, as last seen */
-    int64_t parked;   /* aggregates */
+    int64_t events; /* applied by this process */
+    int64_t done;   /* of the store: position of the last event read; of topics: events applied */
+    int64_t all;    /* up to where that goes, as last known */
+    int64_t parked; /* aggregates */
 } weir_subscription_reach;
 typedef void weir_reach_fn(void *context, const weir_subscription_reach *reach);
 void weir_subscription_watch(weir_subscription *subscription, weir_reach_fn *fn, void *context);

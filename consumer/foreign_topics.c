@@ -38,7 +38,8 @@ bool weir_foreign_subscribe(weir_subscription *s, weir_error *error)
     for (size_t i = 0; i < topics->count; i++)
         topics->names[i] = weir_strdup(foreign->topics[i]);
     weir_source_wait_for_topics(s->source);
-    if (!weir_source_subscribe(s->source, (const char *const *)topics->names, topics->count, error))
+    if (!weir_source_subscribe(s->source, (const char *const *)topics->names, topics->partitions,
+                               topics->count, error))
         return false;
     topics->subscribed = topics->count;
     topics->complete = true;

@@ -184,10 +184,10 @@ bool weir_refill(weir_subscription *s, weir_partition *partition, weir_error *er
     return true;
 }
 
-/* A fresh subscription that finds nothing asks once whether there was something. */
-static bool ask_fresh(weir_subscription *s, weir_partition *p, weir_error *error)
+/* Who never read an offset, and finds nothing, asks once whether there was something. */
+static bool ask_empty(weir_subscription *s, weir_partition *p, weir_error *error)
 {
-    if (!s->heals || !p->gate.fresh || p->refill_asked || p->end <= 0)
+    if (!s->heals || p->seen_offset != WEIR_NOTHING_READ || p->refill_asked || p->end <= 0)
         return true;
     p->refill_asked = true;
     return ask_relay(s, p, &p->refill_to, error);
@@ -203,7 +203,7 @@ bool weir_refill_go_on(weir_subscription *s, weir_round *round, weir_error *erro
     size_t count;
     weir_partition *partitions = weir_subscription_partitions(s, &count);
     for (size_t i = 0; i < count && !weir_round_full(s, round); i++) {
-        if (!ask_fresh(s, &partitions[i], error))
+        if (!ask_empty(s, &partitions[i], error))
             return false;
         if (partitions[i].refill_to > partitions[i].gate.position) {
             if (!weir_heal(s, round, &partitions[i], partitions[i].refill_to, error))

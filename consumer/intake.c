@@ -311,16 +311,18 @@ static bool admit(weir_subscription *s, weir_round *round, const weir_message *m
     return weir_fail(error, WEIR_FATE_FATAL, "the gate gave no verdict");
 }
 
-/* At the end of a partition the checkpoint may step over what only Kafka sees there: markers and
- * aborted records. Not a fresh one: it still has to see its first event. But for a foreign one the
- * end is where it stands from now on, so that what retention takes later is missed. */
+/* At the end of a partition the checkpoint may step over what only Kafka sees there: markers,
+ * aborted records, and what retention removed once it is refilled. Not a fresh one: it still has to
+ * see its first event. But for a foreign one the end is where it stands from now on, so that what
+ * retention takes later is missed. */
 static void note_ends(weir_subscription *s)
 {
     size_t count;
     weir_partition *partitions = weir_subscription_partitions(s, &count);
     for (size_t i = 0; i < count; i++) {
         weir_partition *p = &partitions[i];
-        bool stands = !p->gate.fresh && p->seen_offset != WEIR_NOTHING_READ;
+        bool whole = p->seen_offset != WEIR_NOTHING_READ || weir_refill_is_over(s, p);
+        bool stands = !p->gate.fresh && whole;
         if ((stands || s->handler->foreign) && p->end > p->seen_offset)
             p->seen_offset = p->end;
     }
@@ -392,5 +394,6 @@ bool weir_intake_fill(weir_subscription *s, weir_round *round, weir_error *error
 {
     if (!weir_refill_go_on(s, round, error))
         return refuse(round, error);
+    note_ends(s); /* what was just refilled may be all that there is */
     return fill(s, round, error);
 }

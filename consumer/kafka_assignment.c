@@ -26,8 +26,7 @@ static void forget(weir_source *source)
     source->changed = true;
 }
 
-/* own takes a list over in place of what was owned, nothing of it read. */
-static void own(weir_source *source, const rd_kafka_topic_partition_list_t *list)
+void weir_source_take(weir_source *source, const rd_kafka_topic_partition_list_t *list)
 {
     forget(source);
     source->count = (size_t)list->cnt;
@@ -69,7 +68,7 @@ static void change(weir_source *source, const rd_kafka_topic_partition_list_t *l
         if (given)
             rd_kafka_topic_partition_list_add(all, one->topic, one->partition);
     }
-    own(source, all);
+    weir_source_take(source, all);
     rd_kafka_topic_partition_list_destroy(all);
 }
 
@@ -171,6 +170,8 @@ bool weir_source_resume(weir_source *source, weir_error *error)
 
 bool weir_source_commit(weir_source *source)
 {
+    if (source->alone)
+        return false;
     rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new((int)source->count);
     for (size_t i = 0; i < source->count; i++) {
         weir_partition *p = &source->partitions[i];

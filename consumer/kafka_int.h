@@ -14,6 +14,7 @@ struct weir_source {
     size_t count;
     rd_kafka_message_t *held; /* what the last poll handed out */
     weir_partition *last;     /* a partition's messages come in runs */
+    bool alone;               /* no member of a group */
     bool joined, changed;
     bool patient; /* waits for a topic that Kafka does not have */
     unsigned rebalances;
@@ -41,6 +42,9 @@ rd_kafka_resp_err_t weir_kafka_partitions(rd_kafka_t *kafka, const char *topic, 
 
 /* weir_source_on_rebalance is librdkafka's rebalance callback; opaque is the source. */
 weir_rebalance_fn weir_source_on_rebalance;
+
+/* weir_source_take takes partitions instead of those owned before. */
+void weir_source_take(weir_source *source, const rd_kafka_topic_partition_list_t *list);
 
 /* weir_source_find finds an owned partition, NULL if it is not owned. */
 weir_partition *weir_source_find(weir_source *source, const char *topic, int32_t number);

@@ -14,16 +14,18 @@
 #define QUERY_MS 10000
 #define MISSING_US 30000000 /* a topic that was just made or moved may be unknown for a while */
 
-weir_source *weir_source_new(const weir_config *config, const char *subscription,
+weir_source *weir_source_new(const weir_config *config, const char *subscription, bool alone,
                              weir_change_fn *before_change, void *context, weir_error *error)
 {
     weir_source *source = weir_calloc(1, sizeof *source);
     source->before_change = before_change;
     source->context = context;
+    source->alone = alone;
     source->name = weir_strdup(subscription);
-    char *group =
-        weir_format("%s.%s", weir_config_text(config, "kafka.topic_prefix"), subscription);
-    source->kafka = weir_kafka_consumer(config, group, weir_source_on_rebalance, source, error);
+    char *group = weir_format("%s.%s%s", weir_config_text(config, "kafka.topic_prefix"),
+                              subscription, alone ? ".rebuild" : "");
+    source->kafka =
+        weir_kafka_consumer(config, group, alone ? NULL : weir_source_on_rebalance, source, error);
     free(group);
     if (source->kafka)
         return source;
@@ -54,9 +56,25 @@ void weir_source_close(weir_source *source)
     free(source);
 }
 
-bool weir_source_subscribe(weir_source *source, const char *const *topics, size_t count,
-                           weir_error *error)
+static void take_all(weir_source *source, const char *const *topics, const int *partitions,
+                     size_t count)
 {
+    rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new((int)count);
+    for (size_t i = 0; i < count; i++)
+        rd_kafka_topic_partition_list_add_range(list, topics[i], 0, partitions[i] - 1);
+    source->before_change(source->context);
+    weir_source_take(source, list);
+    source->joined = true;
+    rd_kafka_topic_partition_list_destroy(list);
+}
+
+bool weir_source_subscribe(weir_source *source, const char *const *topics, const int *partitions,
+                           size_t count, weir_error *error)
+{
+    if (source->alone) {
+        take_all(source, topics, partitions, count);
+        return true;
+    }
     rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new((int)count);
     for (size_t i = 0; i < count; i++)
         rd_kafka_topic_partition_list_add(list, topics[i], RD_KAFKA_PARTITION_UA);

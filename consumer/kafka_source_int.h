@@ -38,17 +38,19 @@ typedef struct weir_message {
 
 /* weir_source_new makes a group member; it joins with the first weir_source_subscribe.
  * before_change is called before the owned partitions change, from within a poll or close: nobody
- * may use them once it has returned. */
+ * may use them once it has returned. alone: no member of any group, it owns all partitions of what
+ * it subscribes to, changed by weir_source_subscribe itself, and tells no group anything. */
 typedef void weir_change_fn(void *context);
-weir_source *weir_source_new(const weir_config *config, const char *subscription,
+weir_source *weir_source_new(const weir_config *config, const char *subscription, bool alone,
                              weir_change_fn *before_change, void *context, weir_error *error);
 
 /* weir_source_close leaves the group, offsets committed; NULL is fine. */
 void weir_source_close(weir_source *source);
 
-/* weir_source_subscribe reads these topics from now on, instead of those before. */
+/* weir_source_subscribe reads these topics from now on, instead of those before; partitions: how
+ * many each has. */
 WEIR_MUST_USE bool weir_source_subscribe(weir_source *source, const char *const *topics,
-                                         size_t count, weir_error *error);
+                                         const int *partitions, size_t count, weir_error *error);
 
 /* weir_source_poll waits up to timeout_ms. Rebalances are served in here. */
 weir_poll weir_source_poll(weir_source *source, int timeout_ms, weir_message *message,

@@ -184,6 +184,15 @@ void weir_lanes_close(weir_subscription *s, bool only_lost)
             close_lane(s, &s->lanes.all[i]);
 }
 
+/* What fills a generation need not wait for the disk: a crash takes effects and checkpoint
+ * together, and the commit that switches readers over, a later one, flushes all that came before.
+ */
+static bool hurry(const weir_subscription *s, weir_connection *connection, weir_error *error)
+{
+    return !s->fixed_generation ||
+           weir_connection_execute(connection, "SET synchronous_commit = off", error);
+}
+
 static bool connect_lane(weir_subscription *s, weir_lane *lane, weir_error *error)
 {
     char application[96];
@@ -195,7 +204,7 @@ static bool connect_lane(weir_subscription *s, weir_lane *lane, weir_error *erro
     if (!lane->store)
         return false;
     weir_connection *connection = weir_store_connection(lane->store);
-    if (weir_apply_prepare(connection, error) &&
+    if (weir_apply_prepare(connection, error) && hurry(s, connection, error) &&
         (lane->session = s->handler->open(s->handler, connection, s->generation, error)) != NULL)
         return true;
     close_lane(s, lane);

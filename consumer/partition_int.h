@@ -38,7 +38,7 @@ typedef struct weir_partition {
     atomic_int_fast64_t committed; /* the lowest next_offset of its lanes */
     int64_t least_offset;          /* retention has removed what is below; 0: not known to */
     int64_t refill_to; /* up to this position the store is read, since the topic is empty */
-    bool refill_asked; /* whether a fresh one that is empty was always so */
+    bool refill_asked; /* whether one that is empty, and was never read, was always so */
     bool warned_foreign;
     /* Kafka's side. */
     int64_t low, high;    /* last known watermarks, or WEIR_UNKNOWN */

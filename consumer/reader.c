@@ -191,6 +191,15 @@ static bool commit_offsets(weir_subscription *s, weir_error *error)
     return true;
 }
 
+static void tell(weir_subscription *s)
+{
+    weir_subscription_reach reach = {.events = (int64_t)atomic_load(&s->health.events),
+                                     .parked = s->parked_count};
+    reach.done = s->stored ? s->stored->after : reach.events;
+    reach.all = s->stored ? s->stored->horizon : reach.events + weir_meters_lag(s);
+    s->watch(s->watch_context, &reach);
+}
+
 static bool tick(weir_subscription *s, weir_error *error)
 {
     int64_t now = weir_clock_monotonic_us();
@@ -199,10 +208,8 @@ static bool tick(weir_subscription *s, weir_error *error)
     s->ticked_us = now;
     bool ok = !s->source || weir_source_tick(s->source, error);
     weir_meters_tick(s);
-    if (s->watch && s->stored)
-        s->watch(s->watch_context,
-                 &(weir_subscription_reach){(int64_t)atomic_load(&s->health.events),
-                                            s->stored->after, s->stored->horizon, s->parked_count});
+    if (s->watch)
+        tell(s);
     return ok;
 }
 

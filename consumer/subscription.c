@@ -95,10 +95,12 @@ void weir_subscription_free(weir_subscription *s)
     free(s);
 }
 
-void weir_subscription_feed(weir_subscription *s, int generation, int lanes)
+void weir_subscription_feed(weir_subscription *s, int generation, bool from_store, int lanes)
 {
     s->fixed_generation = generation;
-    s->from_store = true;
+    s->from_store = from_store;
+    s->alone = true;
+    s->heals = true; /* or what retention removed would be missing in what is to be the whole */
     s->lanes.count = (size_t)lanes;
 }
 
@@ -226,7 +228,7 @@ bool weir_subscription_begin(weir_subscription *s, weir_error *error)
     if (s->from_store)
         weir_store_source_open(s);
     else
-        s->source = weir_source_new(s->config, s->name, give_back, s, error);
+        s->source = weir_source_new(s->config, s->name, s->alone, give_back, s, error);
     return (s->source || s->stored) && weir_lanes_start(s, error);
 }
 
@@ -235,6 +237,8 @@ bool weir_subscription_catch_up(weir_subscription *s, weir_error *error)
     s->once = true;
     if (s->stored)
         s->stored->caught_up = false;
+    else
+        weir_topics_doubt(s); /* up to the ends as they are from now on */
     return loop(s, error);
 }
 

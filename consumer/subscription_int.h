@@ -75,6 +75,7 @@ struct weir_subscription {
     int generation;       /* 0: not settled yet */
     int fixed_generation; /* to be fed whether it serves or not; 0: the one that serves */
     bool from_store, once;
+    bool alone;           /* no member of the group: it reads all partitions by itself */
     weir_reach_fn *watch; /* told how far it is; NULL: nobody */
     void *watch_context;
     weir_source *source;  /* Kafka's side; NULL when it reads the store */

@@ -126,8 +126,10 @@ bool weir_topics_refresh(weir_subscription *s, weir_error *error)
     topics->waiting = !topics->complete;
     if (topics->count == topics->subscribed)
         return true;
-    if (!weir_source_subscribe(s->source, (const char *const *)topics->names, topics->count, error))
+    if (!weir_source_subscribe(s->source, (const char *const *)topics->names, topics->partitions,
+                               topics->count, error))
         return false;
     topics->subscribed = topics->count;
+    s->resume = s->resume || s->alone; /* its partitions are there already */
     return true;
 }

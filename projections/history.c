@@ -10,7 +10,7 @@
 
 #include "base/suggest.h"
 
-#define PAGE 5000                                 /* events, also those that are passed over */
+#define PAGE 2000                                 /* events, also those that are passed over */
 #define SCRATCH_LIMIT ((size_t)256 * 1024 * 1024) /* one event in its latest form */
 
 static bool reads(const weir_history *history, const char *aggregate_type)
@@ -63,6 +63,7 @@ static bool receive(void *context, const weir_event *event, weir_error *error)
     if (weir_stop_requested(history->stop))
         return weir_fail(error, WEIR_FATE_FATAL, "interrupted");
     in->count++;
+    history->version = event->version;
     if (history->end > 0 && event->position > history->end)
         return true;
     history->after = event->position;
@@ -86,12 +87,15 @@ bool weir_history_read(weir_history *history, weir_history_fn *fn, void *context
     const bool one = history->aggregate_id;
     reader in = {history, fn, context, 0};
     weir_read what = {.aggregate_type = history->aggregate_type,
-                      .aggregate_id = history->aggregate_id};
+                      .aggregate_id = history->aggregate_id,
+                      .as_of_us = history->as_of_us};
     history->scratch.limit = SCRATCH_LIMIT;
-    if (!one) {
+    what.limit = PAGE;
+    if (one) {
+        what.from = history->version + 1;
+    } else {
         what.after = history->after;
         what.through = history->end;
-        what.limit = PAGE;
         if (only_type(history->projection))
             what.aggregate_type = weir_projection_types(history->projection)[0];
     }
@@ -99,7 +103,7 @@ bool weir_history_read(weir_history *history, weir_history_fn *fn, void *context
         return false;
     if (!one && history->end == 0)
         history->end = what.horizon;
-    history->ended = one || in.count < PAGE || history->after >= history->end;
+    history->ended = in.count < PAGE || (!one && history->after >= history->end);
     return true;
 }
 

@@ -13,10 +13,12 @@ typedef struct weir_history {
     const weir_projection *projection;
     const weir_stop *stop;                     /* may be NULL */
     const char *aggregate_type, *aggregate_id; /* one aggregate; NULL: all of the types */
+    int64_t as_of_us; /* only what was recorded until then, microseconds since 1970; 0: all */
     void (*amend)(void *context,
                   weir_event *event); /* changes what was stored; NULL: nothing does */
     void *context;                    /* of amend */
     int64_t after;                    /* the position of the last event handed over */
+    int64_t version;                  /* of one aggregate: of the last event looked at */
     int64_t end; /* no event beyond; settled already (a checkpoint's position); 0: the horizon of
                   * the first page, or all of one aggregate */
     bool ended;  /* nothing is left */
@@ -32,8 +34,8 @@ typedef bool weir_history_fn(void *context, const weir_event *event, const weir_
  * suggestion) and an aggregate that does not exist (NOT_FOUND). */
 WEIR_MUST_USE bool weir_history_check(const weir_history *history, weir_error *error);
 
-/* weir_history_read hands over the next events, rising in position, and moves after; a few thousand
- * at most, unless they are of one aggregate. Through the fence, where that matters. Nothing is
+/* weir_history_read hands over the next events, rising in position, and moves after and version; a
+ * few thousand at most. Through the fence, where that matters. Nothing is
  * open on the store between two calls. FATAL when it is interrupted. */
 WEIR_MUST_USE bool weir_history_read(weir_history *history, weir_history_fn *fn, void *context,
                                      weir_error *error);

@@ -79,6 +79,7 @@ static bool read_from(prover *p, int64_t since, const char *type, const char *id
     p->history.aggregate_type = type;
     p->history.aggregate_id = id;
     p->history.after = since;
+    p->history.version = 0;
     p->history.end = p->now.last;
     p->history.ended = since >= p->now.last;
     while (!p->history.ended)
@@ -133,11 +134,15 @@ static bool find_generation(prover *p, int *generation, weir_error *error)
 {
     bool same_tables = false, same = false;
     char *definition = weir_definition_make(p->projection, p->work, error);
-    bool ok = definition && weir_generation_find(p->projection, p->work, definition, generation,
-                                                 &same_tables, &same, error);
+    *generation = p->options->generation;
+    bool ok =
+        definition &&
+        (*generation ? weir_generation_check(p->projection, p->work, definition, *generation, error)
+                     : weir_generation_find(p->projection, p->work, definition, generation,
+                                            &same_tables, &same, error));
     free(definition);
-    if (!ok)
-        return false;
+    if (!ok || p->options->generation)
+        return ok;
     if (*generation == 0)
         return weir_fail_code(error, WEIR_FATE_POISON, WEIR_NOT_FOUND,
                               "projection '%s' has never run", p->projection->name);

@@ -24,6 +24,7 @@ typedef struct weir_proof_table {
 
 /* What to prove, and whom to tell. Texts are valid during the call that hands them over. */
 typedef struct weir_proof_options {
+    int generation;                            /* which one; 0: the one that serves */
     const char *aggregate_type, *aggregate_id; /* only this one; NULL: all, or a sample */
     int64_t sample;                            /* so many aggregates at random; 0: all */
     const char *const *excluded; /* columns not to compare: "column", "table.column" */

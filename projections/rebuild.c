@@ -1,6 +1,7 @@
 /* Filling a new generation and moving over to it.
  *
- *   fill from the store → wait until every reader's snapshot is newer → hold the old checkpoints
+ *   fill from the store, or the topics → look at it (rebuild_check.c)
+ *     → wait until every reader's snapshot is newer → hold the old checkpoints
  *     → the last events → every snapshot newer still → join the topics, switch views → commit
  *
  * What feeds the new tables is a subscription like any other: checkpoints, dead letters, lanes. The
@@ -14,20 +15,13 @@
 
 #include "base/backoff.h"
 #include "projections/generations_int.h"
+#include "projections/rebuild_int.h"
 
 #define HOLD_MS 50 /* most that one attempt waits for snapshots while the old generation stands */
 #define PAUSE_FIRST_MS 50
 #define PAUSE_MOST_MS 1000
 
-typedef struct rebuild {
-    weir_projection *projection;
-    const weir_config *config;
-    weir_rebuild_options *options;
-    weir_store *store; /* for the switch; the filling has connections of its own */
-    weir_connection *connection;
-    weir_subscription *subscription;
-    int from, to; /* from 0: none serves */
-} rebuild;
+typedef weir_rebuild_run rebuild;
 
 static void tell(rebuild *r, const char *stage)
 {
@@ -41,21 +35,20 @@ static void watch(void *context, const weir_subscription_reach *reach)
 {
     rebuild *r = context;
     r->options->progress.events = reach->events;
-    r->options->progress.position = reach->position;
-    r->options->progress.horizon = reach->horizon;
+    r->options->progress.done = reach->done;
+    r->options->progress.all = reach->all;
     r->options->parked = reach->parked;
     tell(r, r->options->progress.stage);
 }
 
 static bool lead(rebuild *r, weir_error *error)
 {
-    const char *name = weir_projection_name(r->projection);
-    const weir_param param = WEIR_PARAM_TEXT(name);
+    const weir_param param = WEIR_PARAM_TEXT(r->name);
     weir_result *row = weir_connection_query(r->connection, "rebuild_lock", &param, 1, error);
     bool ok = row && weir_result_bool(row, 0, 0);
     if (row && !ok)
         weir_fail_code(error, WEIR_FATE_CONFLICT, WEIR_CONFLICT,
-                       "another process is rebuilding '%s'", name);
+                       "another process is rebuilding '%s'", r->name);
     weir_result_free(row);
     return ok;
 }
@@ -63,10 +56,9 @@ static bool lead(rebuild *r, weir_error *error)
 /* What the views cannot take is refused before hours of filling. */
 static bool allow(rebuild *r, weir_error *error)
 {
-    const char *name = weir_projection_name(r->projection);
     weir_generation_plan plan = {0};
-    bool ok = weir_generation_compare(r->connection, name, r->to, &plan, error) &&
-              weir_generation_allow(&plan, name, r->options->replace_views, error);
+    bool ok = weir_generation_compare(r->connection, r->name, r->to, &plan, error) &&
+              weir_generation_allow(&plan, r->name, r->options->replace_views, error);
     weir_generation_plan_free(&plan);
     return ok;
 }
@@ -75,25 +67,25 @@ static bool open_all(rebuild *r, weir_error *error)
 {
     weir_rebuild_options *options = r->options;
     if (!weir_projection_needs_store(r->projection,
-                                     "its topics alone can make it anew: --from kafka", error))
+                                     "it cannot be made anew, not even --from kafka: rename it, "
+                                     "and the new one reads its topics",
+                                     error))
         return false;
     r->store = weir_store_open(r->config, "weir rebuild", options->stop, error);
     if (!r->store)
         return false;
     r->connection = weir_store_connection(r->store);
-    if (!lead(r, error) ||
-        !weir_generation_serving(r->connection, weir_projection_name(r->projection), &r->from,
-                                 error) ||
+    if (!lead(r, error) || !weir_generation_serving(r->connection, r->name, &r->from, error) ||
         !weir_generation_next(r->projection, r->config, r->connection, &r->to,
                               &options->progress.resumed, error) ||
-        !allow(r, error))
+        !weir_rebuild_check_source(r, error) || !allow(r, error))
         return false;
     options->progress.generation = r->to;
     weir_handler *handler = weir_projection_handler(r->projection, r->config);
     r->subscription = weir_subscription_new(r->config, handler, options->stop, error);
     if (!r->subscription)
         return false;
-    weir_subscription_feed(r->subscription, r->to, options->lanes);
+    weir_subscription_feed(r->subscription, r->to, !options->from_kafka, options->lanes);
     weir_subscription_upcast(r->subscription, options->upcasters);
     weir_subscription_watch(r->subscription, watch, r);
     return weir_subscription_begin(r->subscription, error);
@@ -103,8 +95,7 @@ static bool fail_stopped(rebuild *r, weir_error *error)
 {
     return weir_fail(
         error, WEIR_FATE_RETRY,
-        "interrupted: what is done is kept, and the next rebuild of '%s' goes on with it",
-        weir_projection_name(r->projection));
+        "interrupted: what is done is kept, and the next rebuild of '%s' goes on with it", r->name);
 }
 
 static bool catch_up(rebuild *r, weir_error *error)
@@ -118,8 +109,7 @@ static bool catch_up(rebuild *r, weir_error *error)
 static bool hold(rebuild *r, int64_t *upto, weir_error *error)
 {
     char number[24];
-    const weir_param params[] = {WEIR_PARAM_TEXT(weir_projection_name(r->projection)),
-                                 weir_param_integer(r->from, number)};
+    const weir_param params[] = {WEIR_PARAM_TEXT(r->name), weir_param_integer(r->from, number)};
     *upto = 0;
     if (!weir_locks_bound(r->connection, error))
         return false;
@@ -130,25 +120,6 @@ static bool hold(rebuild *r, int64_t *upto, weir_error *error)
     return row != NULL;
 }
 
-/* The new generation has all that the old one has, and goes on where that stood. */
-static bool join(rebuild *r, int64_t upto, weir_error *error)
-{
-    char from[24], to[24];
-    const char *name = weir_projection_name(r->projection);
-    const weir_param which[] = {WEIR_PARAM_TEXT(name), weir_param_integer(r->to, to)};
-    const weir_param both[] = {WEIR_PARAM_TEXT(name), weir_param_integer(r->from, from),
-                               WEIR_PARAM_TEXT(to)};
-    weir_result *row = weir_connection_query(r->connection, "rebuild_filled", which, 2, error);
-    if (!row)
-        return false;
-    bool level = weir_result_bool(row, 0, 1) && weir_result_integer(row, 0, 0) >= upto;
-    weir_result_free(row);
-    if (!level)
-        return weir_fail(error, WEIR_FATE_RETRY,
-                         "the new tables are not yet where the old ones are");
-    return weir_statement_run(r->connection, "rebuild_join", both, 3, error);
-}
-
 static bool wait_snapshots(rebuild *r, int patience_ms, weir_error *error)
 {
     return r->options->force ||
@@ -157,11 +128,13 @@ static bool wait_snapshots(rebuild *r, int patience_ms, weir_error *error)
 
 static bool attempt(rebuild *r, weir_error *error)
 {
-    int64_t upto;
+    int64_t upto, published = 0;
     return weir_connection_execute(r->connection, "BEGIN", error) && hold(r, &upto, error) &&
-           catch_up(r, error) && wait_snapshots(r, HOLD_MS, error) && join(r, upto, error) &&
-           weir_generation_switch(r->connection, weir_projection_name(r->projection), r->to,
-                                  r->options->replace_views, error) &&
+           (!r->options->from_kafka || weir_rebuild_published(r, &published, error)) &&
+           catch_up(r, error) && weir_rebuild_check_parked(r, error) &&
+           wait_snapshots(r, HOLD_MS, error) && weir_rebuild_join(r, upto, published, error) &&
+           weir_generation_switch(r->connection, r->name, r->to, r->options->replace_views,
+                                  error) &&
            weir_connection_execute(r->connection, "COMMIT", error);
 }
 
@@ -182,7 +155,6 @@ static int left_ms(int64_t deadline_us)
 /* Again and again until nobody is in the way: between two attempts the old generation goes on. */
 static bool move_over(rebuild *r, weir_error *error)
 {
-    const char *name = weir_projection_name(r->projection);
     weir_backoff backoff = {.initial_ms = PAUSE_FIRST_MS, .max_ms = PAUSE_MOST_MS};
     int64_t deadline_us = weir_clock_monotonic_us() + (int64_t)r->options->patience_ms * 1000;
     for (;;) {
@@ -198,7 +170,7 @@ static bool move_over(rebuild *r, weir_error *error)
             return fail_stopped(r, error);
         if (left_ms(deadline_us) == 0) {
             error->code = WEIR_TIMEOUT;
-            weir_generation_name_holders(r->connection, name, error);
+            weir_generation_name_holders(r->connection, r->name, error);
             return false;
         }
         if (weir_stop_wait(r->options->stop, weir_backoff_next(&backoff)))
@@ -206,12 +178,26 @@ static bool move_over(rebuild *r, weir_error *error)
     }
 }
 
+/* look finds out what is wrong with the new tables while nobody waits. */
+static bool look(rebuild *r, weir_error *error)
+{
+    if (!weir_rebuild_check_parked(r, error))
+        return false;
+    if (!r->options->verify)
+        return true;
+    tell(r, "comparing");
+    return weir_rebuild_verify(r, error);
+}
+
 bool weir_rebuild(weir_projection *projection, const weir_config *config,
                   weir_rebuild_options *options, weir_error *error)
 {
-    rebuild r = {.projection = projection, .config = config, .options = options};
+    rebuild r = {.projection = projection,
+                 .name = weir_projection_name(projection),
+                 .config = config,
+                 .options = options};
     options->progress = (weir_rebuild_progress){.stage = "filling"};
-    bool ok = open_all(&r, error) && catch_up(&r, error) && move_over(&r, error);
+    bool ok = open_all(&r, error) && catch_up(&r, error) && look(&r, error) && move_over(&r, error);
     if (r.subscription) {
         weir_subscription_health health;
         weir_subscription_health_get(r.subscription, &health);

@@ -63,7 +63,7 @@ static bool make_room(weir_refold *r, const weir_refold_options *options, weir_e
                      ours ? "" : " and was made by somebody else");
 }
 
-static bool mark_schema(weir_refold *r, const char *mark, weir_error *error)
+bool weir_refold_mark(weir_refold *r, const char *mark, weir_error *error)
 {
     char *sql = weir_format("COMMENT ON SCHEMA \"%s\" IS '%s'", r->schema, mark);
     bool ok = weir_connection_execute(r->connection, sql, error);
@@ -81,7 +81,7 @@ static bool make_tables(weir_refold *r, const weir_refold_options *options, weir
                             "force_generic_plan", true, error) &&
            make_room(r, options, error) &&
            weir_tables_make(projection, r->connection, &r->actors, r->schema, error) &&
-           mark_schema(r, options->mark, error) &&
+           weir_refold_mark(r, options->mark, error) &&
            weir_handlers_verify(projection, r->connection, r->schema, error) &&
            weir_connection_execute(r->connection, "COMMIT", error);
 }

@@ -40,6 +40,9 @@ WEIR_MUST_USE bool weir_refold_flush(weir_refold *refold, weir_error *error);
 int64_t weir_refold_applied(const weir_refold *refold); /* events that a handler took */
 int64_t weir_refold_refused(const weir_refold *refold);
 
+/* weir_refold_mark gives the schema another comment than options.mark, as a text without quotes. */
+WEIR_MUST_USE bool weir_refold_mark(weir_refold *refold, const char *mark, weir_error *error);
+
 /* weir_refold_drop drops the schema with all that is in it. */
 WEIR_MUST_USE bool weir_refold_drop(weir_refold *refold, weir_error *error);
 void weir_refold_close(weir_refold *refold); /* NULL is fine; the schema stays */

@@ -1,6 +1,10 @@
-"""A projection made anew while everybody goes on: nobody waits, nothing is missing, nothing is mixed."""
+"""A projection made anew while everybody goes on: nobody waits, nothing is missing, nothing is mixed.
+
+How long a switch blocks anybody is told by the server itself: sessions of readers and writers have log_lock_waits on, so that a
+wait of BLOCK_MS or more is a line of its log. scripts/soak rebuild is the same test with more events, and 100 ms."""
 
 import os
+import re
 import signal
 import threading
 import time
@@ -14,6 +18,8 @@ pytestmark = pytest.mark.commands
 
 EVENTS = int(os.environ.get("WEIR_REBUILD_EVENTS", "200000"))
 ACCOUNTS = 2000
+BLOCK_MS = round(float(os.environ.get("WEIR_REBUILD_BLOCK_MS", "250")) * patience())
+LONG = 120 + EVENTS // 1000  # seconds, for a command that reads all of them
 
 FILE = """\
 -- projection: ledger
@@ -69,6 +75,8 @@ class Loop(threading.Thread):
     def __init__(self, shop, fn, user=None, **options):
         super().__init__(daemon=True)
         self.connection = shop.connect(**options)
+        self.connection.execute(f"SET log_lock_waits = on; SET deadlock_timeout = '{BLOCK_MS}ms'")
+        self.pid = self.connection.info.backend_pid
         if user:
             self.connection.execute(f"SET ROLE {user}")
         self.fn, self.over, self.errors, self.longest, self.count = fn, threading.Event(), [], 0, 0
@@ -106,6 +114,29 @@ def read_repeatably(loop):
     assert first[:2] == again[:2] and first[0] >= ACCOUNTS, (first, again)
 
 
+def probe(loop):
+    """The least that can be asked of a view beside the least that can be asked at all: what it takes longer is the switch."""
+    for name, query in (("view", "SELECT FROM ledger.balances LIMIT 1"), ("nothing", "SELECT")):
+        began = time.monotonic()
+        loop.connection.execute(query)
+        loop.times[name] = max(loop.times[name], (time.monotonic() - began) * 1000)
+    time.sleep(0.005)
+
+
+def watch(loop):
+    """The longest wait for a lock that pg_locks shows of anybody it watches."""
+    (waited,) = loop.connection.execute("""SELECT extract(epoch FROM max(clock_timestamp() - waitstart)) * 1000 FROM pg_locks
+        WHERE NOT granted AND pid = ANY (%s)""", [loop.pids]).fetchone()
+    loop.waited = max(loop.waited, float(waited or 0))
+    time.sleep(0.002)
+
+
+def long_waits(shop, loops, since):
+    """What the server said of waits for locks of these sessions from that byte of its log on."""
+    said = (shop.services.directory / "postgres.log").read_text(errors="replace")[since:]
+    return [line for line in said.splitlines() if any(re.search(rf"process {loop.pid} (still waiting|acquired)", line) for loop in loops)]
+
+
 def write(loop):
     loop.number += 1
     loop.connection.execute("SELECT weir.append('account', %s, NULL, %s::jsonb)", (
@@ -124,8 +155,8 @@ def ledger(shop):
 @pytest.mark.once
 def test_nobody_notices(ledger):
     fill(ledger, EVENTS)
-    ledger.weir("relay", "--once")
-    ledger.weir("run", "--once")
+    ledger.weir("relay", "--once", timeout=LONG)
+    ledger.weir("run", "--once", timeout=LONG)
     role = "reader_" + ledger.value("SELECT current_database()")
     ledger.sql(f"CREATE ROLE {role}; GRANT USAGE ON SCHEMA ledger TO {role};"
                f"GRANT SELECT ON ledger.balances, ledger.lasts TO {role};"
@@ -139,19 +170,27 @@ def test_nobody_notices(ledger):
     writer.number = 0
     for reader in readers:
         reader.least = EVENTS
-    for loop in [*readers, writer]:
+    prober, watcher = Loop(ledger, probe, role), Loop(ledger, watch)
+    prober.times, watcher.waited = defaultdict(float), 0.0
+    everybody = [*readers, writer, prober]
+    watcher.pids = [loop.pid for loop in everybody]
+    since = len((ledger.services.directory / "postgres.log").read_text(errors="replace"))
+    for loop in [*everybody, watcher]:
         loop.start()
     ledger.projection("ledger", FILE.format(version=2))
-    done = ledger.weir("projection", "rebuild", "ledger", "--execute", timeout=600)
+    done = ledger.weir("projection", "rebuild", "ledger", "--execute", timeout=5 * LONG)
     assert "generation 2 serves" in done.stdout
     time.sleep(1)
-    for loop in [*readers, writer]:
+    for loop in [*everybody, watcher]:
         loop.finish()
-    print("longest read and append in ms:", [round(loop.longest * 1000) for loop in [*readers, writer]],
-          "of", [loop.count for loop in [*readers, writer]])
-    for loop in [*readers, writer]:
+    print(f"longest wait for a lock, of {watcher.count} looks: {watcher.waited:.1f} ms; longest of {prober.count} probes of a view:"
+          f" {prober.times['view']:.1f} ms, of nothing: {prober.times['nothing']:.1f} ms; longest read and append in ms:",
+          [round(loop.longest * 1000) for loop in [*readers, writer]], "of", [loop.count for loop in [*readers, writer]])
+    for loop in [*everybody, watcher]:
         assert not loop.errors, loop.errors
         assert loop.count > 10
+    assert long_waits(ledger, everybody, since) == []
+    assert is_told_of_a_long_wait(ledger, since)
     assert old.wait(60 * patience()) == 1 and "generation" in old.log  # it has the older file
     ledger.start("run")
     expected = folded(ledger)
@@ -163,6 +202,17 @@ def test_nobody_notices(ledger):
     assert reader.execute("SELECT balance FROM public.total").fetchone()[0] == sum(b for b, _, _ in expected.values())
     reader.close()
     ledger.sql(f"DROP OWNED BY {role}; DROP ROLE {role}")
+
+
+def is_told_of_a_long_wait(shop, since):
+    """Without this the log's silence would say nothing."""
+    holder, reader = shop.connect(autocommit=False), Loop(shop, probe)
+    reader.times = defaultdict(float)
+    holder.execute("LOCK TABLE ledger__g2.balances IN ACCESS EXCLUSIVE MODE")
+    reader.start()
+    wait_until(lambda: long_waits(shop, [reader], since), 30, "the server says that it waits")
+    holder.rollback()
+    return not reader.finish().errors
 
 
 @pytest.mark.every
@@ -186,13 +236,14 @@ def test_a_running_member_goes_on_with_the_new_generation(ledger):
     assert projected(ledger) == folded(ledger)
 
 
-@pytest.mark.parametrize("way", [signal.SIGKILL, signal.SIGTERM])
-def test_an_interrupted_one_goes_on(ledger, way):
+@pytest.mark.parametrize(("way", "source"), [(signal.SIGKILL, "store"), (signal.SIGTERM, "store"), (signal.SIGKILL, "kafka")])
+def test_an_interrupted_one_goes_on(ledger, way, source):
     fill(ledger, 20000)
     ledger.weir("relay", "--once")
     ledger.weir("run", "--once")
     ledger.configure(subscriptions={"ledger": {"batch_events": 50}})
-    rebuild = ledger.start("projection", "rebuild", "ledger", "--execute")
+    words = ("projection", "rebuild", "ledger", "--from", source, "--execute")
+    rebuild = ledger.start(*words)
     applied = "SELECT coalesce(sum(events), 0) FROM weir.checkpoints WHERE generation = 2"
     wait_until(lambda: ledger.value(applied) > 500, 60, "it is filling")
     rebuild.send(way)
@@ -204,7 +255,7 @@ def test_an_interrupted_one_goes_on(ledger, way):
         assert code == 1 and "goes on with it" in rebuild.log
     before = ledger.value(applied)
     assert 500 < before < 20000
-    again = ledger.weir("projection", "rebuild", "ledger", "--execute")
+    again = ledger.weir(*words)
     assert "going on with generation 2" in again.stderr and f"from {20000 - before} events" in again.stdout
     assert serving(ledger) == 2 and projected(ledger) == folded(ledger)
 

@@ -110,7 +110,7 @@ BEGIN
         WHERE c.subscription = open_checkpoints.subscription AND c.generation = open_checkpoints.generation;
     IF '$store' = ANY (topics) AND applied.topics THEN
         RAISE EXCEPTION '% was fed from topics and cannot go on from the store', subscription
-            USING ERRCODE = 'WV017', HINT = 'Set its source to kafka again, or rebuild it';
+            USING ERRCODE = 'WV017', HINT = 'Set its source to kafka again, or rebuild it (from kafka, if it is being rebuilt)';
     ELSIF '$store' <> ALL (topics) AND applied.least <> applied.position THEN
         RAISE EXCEPTION 'the lanes of % stand at different events of the store', subscription
             USING ERRCODE = 'WV017', HINT = 'Let it run once more from the store, then from kafka';
