@@ -230,7 +230,7 @@ static void test_refusals_of_directives(void **state)
         {"-- from: a\n", "p.sql:1: 'projection' must be the first directive"},
         {TABLE, "p.sql:1: 'projection' must be the first directive"},
         {"-- projection: p\n" TABLE ON DOES,
-         "p.sql:1: the directive 'from' is missing, or 'topic' for"},
+         "p.sql:1: the directive 'from' is missing, or 'topic' for topics that weir did not write"},
         {HEAD ON DOES, "p.sql:1: no table is made before the first 'on'"},
         {HEAD TABLE, "p.sql:1: no 'on' with a statement follows"},
         {HEAD TABLE ON, "p.sql:4: no statement stands under this 'on'"},
