@@ -125,6 +125,11 @@ char *weir_arena_copy(weir_arena *arena, const void *bytes, size_t length)
     return copy;
 }
 
+size_t weir_arena_limit(const weir_arena *arena)
+{
+    return arena->limit;
+}
+
 size_t weir_arena_used(const weir_arena *arena)
 {
     return arena->used;

@@ -20,6 +20,9 @@ WEIR_MUST_USE void *weir_arena_alloc(weir_arena *arena, size_t bytes);
 /* weir_arena_copy copies bytes and appends a NUL that is not counted. NULL at the limit. */
 WEIR_MUST_USE char *weir_arena_copy(weir_arena *arena, const void *bytes, size_t length);
 
+/* weir_arena_limit is the most bytes that it holds. */
+size_t weir_arena_limit(const weir_arena *arena);
+
 /* weir_arena_used is what was handed out since the last reset, in bytes. */
 size_t weir_arena_used(const weir_arena *arena);
 

@@ -36,29 +36,30 @@ bool weir_calls_add(weir_calls *calls, weir_call call, size_t event, const char 
     return true;
 }
 
-/* Picks the one result that was asked for. */
+/* Whether it was who asked that did not want the rows. */
 typedef struct question {
-    weir_result_fn *fn;
+    weir_row_fn *row;
     void *context;
-    int last;
+    bool unwanted;
 } question;
 
-static void pick(void *context, int call, const weir_result *result)
+static bool hand_over(void *context, const weir_result *row, weir_error *error)
 {
     question *q = context;
-    if (q->fn && call == q->last)
-        q->fn(q->context, call, result);
+    q->unwanted = q->row && !q->row(q->context, row, error);
+    return !q->unwanted;
 }
 
-bool weir_calls_ask(weir_calls *calls, weir_result_fn *fn, void *context, weir_error *error)
+bool weir_calls_ask(weir_calls *calls, weir_row_fn *row, void *context, weir_error *error)
 {
     int refused, count = (int)(calls->count - calls->sent);
-    question q = {fn, context, count - 1};
-    calls->failed = !weir_connection_pipeline_results(calls->connection, calls->calls + calls->sent,
-                                                      count, pick, &q, &refused, error);
+    question q = {row, context, false};
+    const bool ok = weir_connection_pipeline_rows(calls->connection, calls->calls + calls->sent,
+                                                  count, count - 1, hand_over, &q, &refused, error);
+    calls->failed = !ok && !q.unwanted;
     if (calls->failed)
         calls->refused = calls->sent + (size_t)refused;
     else
         calls->sent = calls->count;
-    return !calls->failed;
+    return ok;
 }

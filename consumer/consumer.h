@@ -44,10 +44,11 @@ typedef struct weir_calls {
 WEIR_MUST_USE bool weir_calls_add(weir_calls *calls, weir_call call, size_t event,
                                   const char *label, weir_error *error);
 
-/* weir_calls_ask sends what was added since the last time, and fn (may be NULL) gets the result of
- * the last call, during this call only: the transaction is open from then on and holds locks.
- * False: PostgreSQL refused one of them; collect returns false with that error. */
-WEIR_MUST_USE bool weir_calls_ask(weir_calls *calls, weir_result_fn *fn, void *context,
+/* weir_calls_ask sends what was added since the last time, and row (may be NULL) gets the rows of
+ * the last call, one by one as they arrive, and then once a result without rows: the transaction is
+ * open from then on and holds locks. False: PostgreSQL refused one of them, or row did; the
+ * transaction is of no more use, and collect returns false with that error. */
+WEIR_MUST_USE bool weir_calls_ask(weir_calls *calls, weir_row_fn *row, void *context,
                                   weir_error *error);
 
 /* What a subscription does with events. One thread settles, opens and closes; a session belongs to

@@ -25,8 +25,7 @@ typedef struct parcel {
     const char *type, *id;
     char generation[24];
     weir_param params[4]; /* subscription, generation, aggregate type, aggregate id */
-    int asked;  /* the call of a pipeline that says whether something waits; -1: none does */
-    bool waits; /* what it said: some letter of the aggregate */
+    bool waits;           /* what it said: some letter of the aggregate */
 } parcel;
 
 /* What became of a letter, or of a turn. */
@@ -88,11 +87,13 @@ static bool begin(const parcel *p, weir_error *error)
     return false;
 }
 
-static void read_waits(void *context, int call, const weir_result *result)
+static bool read_waits(void *context, const weir_result *row, weir_error *error)
 {
+    (void)error;
     parcel *p = context;
-    if (call == p->asked)
-        p->waits = weir_result_bool(result, 0, 0);
+    if (weir_result_rows(row) > 0)
+        p->waits = weir_result_bool(row, 0, 0);
+    return true;
 }
 
 /* Carries out one statement of the runtime's own in a transaction that holds the row. */
@@ -104,8 +105,9 @@ static bool record(parcel *p, const char *statement, const weir_param *params, i
     add_hold(p, &h, calls);
     calls[2] = (weir_call){statement, params, count};
     calls[3] = (weir_call){"commit", NULL, 0};
-    p->asked = strcmp(statement, "letter_discard") == 0 ? 2 : -1;
-    if (weir_connection_pipeline_results(connection_of(p), calls, 4, read_waits, p, NULL, error)) {
+    const int asked = strcmp(statement, "letter_discard") == 0 ? 2 : -1;
+    if (weir_connection_pipeline_rows(connection_of(p), calls, 4, asked, read_waits, p, NULL,
+                                      error)) {
         note_held(p);
         return true;
     }
@@ -279,9 +281,8 @@ static bool apply_event(parcel *p, const letter *l, const weir_event *event, wei
         !weir_calls_add(&calls, (weir_call){"commit", NULL, 0}, SIZE_MAX, NULL, error))
         return false;
     const int sent = (int)calls.sent;
-    p->asked = (int)own - sent;
-    if (weir_connection_pipeline_results(connection_of(p), calls.calls + sent,
-                                         (int)calls.count - sent, read_waits, p, &failed, error)) {
+    if (weir_connection_pipeline_rows(connection_of(p), calls.calls + sent, (int)calls.count - sent,
+                                      (int)own - sent, read_waits, p, &failed, error)) {
         note_held(p);
         return true;
     }

@@ -74,6 +74,9 @@ bool weir_plan_judge(const weir_projection *projection, weir_connection *connect
         ok = weir_projection_fail(projection, statement->line, error,
                                   "this statement writes %s; " OUTSIDE,
                                   weir_result_value(verdict, 0, 1));
+    else if (ok && weir_result_bool(verdict, 0, 2))
+        ok = weir_projection_fail(projection, statement->line, error,
+                                  "this statement calls set_config: the session is the runtime's");
     else if (ok && statement->many && !weir_result_bool(verdict, 0, 0))
         ok = weir_projection_fail(projection, statement->line, error,
                                   "this statement does not read the relation events, so it would "

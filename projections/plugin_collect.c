@@ -112,37 +112,75 @@ static bool begin_to_ask(weir_plugin_run *run)
            refuse(run);
 }
 
-static void copy_rows(void *context, int call, const weir_result *result)
+/* The rows of a query on their way into the arena. */
+typedef struct copying {
+    weir_plugin_run *run;
+    weir_buffer values; /* const char * of each: how many there are shows at the end */
+    size_t count;
+} copying;
+
+/* Of several events fewer may ask for less. */
+static bool fail_large(const weir_plugin_run *run, weir_error *error)
 {
-    weir_plugin_run *run = context;
-    weir_arena *arena = run->calls->arena;
-    const int count = weir_result_rows(result), columns = weir_result_columns(result);
-    const char **values =
-        weir_arena_alloc(arena, (size_t)count * (size_t)columns * sizeof *values + 1);
+    const weir_calls *calls = run->calls;
+    if (run->count > 1)
+        return weir_fail(error, WEIR_FATE_RETRY, FULL);
+    return weir_fail(error, WEIR_FATE_POISON,
+                     "%s: its rows do not fit in the memory of a batch, %zu bytes: ask for fewer, "
+                     "or raise batch_bytes of the subscription",
+                     calls->label[calls->count - 1], weir_arena_limit(calls->arena));
+}
+
+static bool finish_rows(copying *c, size_t columns)
+{
+    weir_arena *arena = c->run->calls->arena;
     weir_rows *rows = weir_arena_alloc(arena, sizeof *rows);
-    bool fits = values && rows;
-    (void)call;
-    for (int i = 0; fits && i < count * columns; i++) {
-        const char *value = weir_result_value(result, i / columns, i % columns);
-        values[i] = value ? weir_arena_copy(arena, value, strlen(value)) : NULL;
-        fits = !value || values[i];
+    const char **values = weir_arena_alloc(arena, c->values.length + 1);
+    if (!rows || !values)
+        return false;
+    if (c->values.length > 0)
+        memcpy(values, c->values.data, c->values.length);
+    *rows = (weir_rows){c->count, columns, values};
+    c->run->rows = rows;
+    return true;
+}
+
+static bool copy_row(void *context, const weir_result *row, weir_error *error)
+{
+    copying *c = context;
+    weir_arena *arena = c->run->calls->arena;
+    const int columns = weir_result_columns(row);
+    bool fits = true;
+    if (weir_result_rows(row) == 0)
+        return finish_rows(c, (size_t)columns) || fail_large(c->run, error);
+    for (int i = 0; fits && i < columns; i++) {
+        const char *value = weir_result_value(row, 0, i);
+        const char *copy =
+            value ? weir_arena_copy(arena, value, weir_result_length(row, 0, i)) : NULL;
+        weir_buffer_append(&c->values, &copy, sizeof copy);
+        fits = !c->values.overflow && (!value || copy);
     }
-    if (!fits)
-        return;
-    *rows = (weir_rows){(size_t)count, (size_t)columns, values};
-    run->rows = rows;
+    c->count++;
+    return fits || fail_large(c->run, error);
 }
 
 const weir_rows *weir_plugin_run_query(weir_plugin_run *run, const char *sql,
                                        const weir_param *params, int count, int64_t event)
 {
+    weir_error error;
+    weir_calls *calls = run->calls;
+    copying c = {run, WEIR_BUFFER(weir_arena_limit(calls->arena)), 0};
     run->rows = NULL;
     if (run->refused || !begin_to_ask(run) || !weir_plugin_run_exec(run, sql, params, count, event))
         return NULL;
-    if (!weir_calls_ask(run->calls, copy_rows, run, &run->error))
+    if (!weir_calls_ask(calls, copy_row, &c, &error)) {
+        run->rows = NULL;
+        run->error = error;
+        if (!calls->failed && error.fate == WEIR_FATE_POISON)
+            weir_plugin_run_fail(run, event, &error);
         refuse(run);
-    else if (!run->rows)
-        run->refused = !weir_fail(&run->error, WEIR_FATE_RETRY, FULL);
+    }
+    weir_buffer_free(&c.values);
     return run->rows;
 }
 

@@ -125,6 +125,7 @@ static bool begins_with(const weir_statement *statement, const char *words)
 typedef struct survey {
     weir_token first, second;
     weir_token parameter; /* a $1 of the author's */
+    weir_token setter;    /* a call of set_config, which is SET */
     weir_token verb;      /* of the main statement, after a WITH's queries */
     bool into, as;        /* at depth 0 */
     bool makes_events;    /* CREATE TABLE [IF NOT EXISTS] events */
@@ -141,6 +142,14 @@ static bool is_verb(const weir_token *token)
     return false;
 }
 
+static bool is_setter(const weir_token *token)
+{
+    static const char quoted[] = "\"set_config\"";
+    return weir_token_is(token, "set_config") ||
+           (token->kind == WEIR_TOKEN_NAME && token->length == strlen(quoted) &&
+            memcmp(token->text, quoted, token->length) == 0);
+}
+
 static survey take_survey(const weir_statement *statement)
 {
     survey s = {0};
@@ -155,6 +164,8 @@ static survey take_survey(const weir_statement *statement)
             s.second = token;
         if (token.kind == WEIR_TOKEN_PARAMETER)
             s.parameter = token;
+        if (token.kind == WEIR_TOKEN_SYMBOL && *token.text == '(' && is_setter(&before))
+            s.setter = before;
         depth += token.kind == WEIR_TOKEN_SYMBOL && *token.text == '(';
         depth -= token.kind == WEIR_TOKEN_SYMBOL && *token.text == ')';
         if (depth > 0)
@@ -231,6 +242,9 @@ bool weir_statement_examine(const weir_projection *projection, weir_statement *s
                                     "the parameter %.*s is refused: values come from the relation "
                                     "events",
                                     (int)s.parameter.length, s.parameter.text);
+    if (s.setter.kind != WEIR_TOKEN_END)
+        return weir_projection_fail(projection, line_of(statement, &s.setter), error,
+                                    "set_config is refused here: " SESSION);
     return on ? examine_handler(projection, statement, &s, error)
               : examine_table(projection, statement, &s, error);
 }

@@ -80,10 +80,10 @@ weir_result *weir_connection_text(weir_connection *connection, const char *sql,
                                   const weir_param *params, int count, weir_error *error);
 
 /* weir_connection_pipeline sends all calls in one pipeline with one sync at its end and drops the
- * results: without a BEGIN among them they are one transaction, all or nothing. On failure
- * *failed (may be NULL) is the index of the call that PostgreSQL refused, count if the failure was
- * at the implicit commit or of the connection. A block left open by a failed pipeline is rolled
- * back before this returns. */
+ * results, row by row: without a BEGIN among them they are one transaction, all or nothing. On
+ * failure *failed (may be NULL) is the index of the call that PostgreSQL refused, count if the
+ * failure was at the implicit commit or of the connection. A block left open by a failed pipeline
+ * is rolled back before this returns. */
 WEIR_MUST_USE bool weir_connection_pipeline(weir_connection *connection, const weir_call *calls,
                                             int count, int *failed, weir_error *error);
 
@@ -98,12 +98,21 @@ WEIR_MUST_USE bool weir_connection_pipeline_results(weir_connection *connection,
                                                     weir_result_fn *fn, void *context, int *failed,
                                                     weir_error *error);
 
-/* weir_row gives one streamed row, in binary format; valid during the callback only. The callback
- * returns false with error filled to end the stream early. It must not use the connection. */
+/* weir_row_fn receives one streamed row; valid during the callback only. The callback returns false
+ * with error filled to end the stream early. It must not use the connection. */
 typedef bool weir_row_fn(void *context, const weir_result *row, weir_error *error);
 
-/* weir_connection_stream calls a statement and hands its rows over one by one as they arrive, so
- * that memory is bounded by a row, not by the result. */
+/* weir_connection_pipeline_rows is weir_connection_pipeline, handing over the rows of calls[asked]
+ * (-1: of none) one by one as they arrive, in text format, and then once a result without rows:
+ * their end. When row returns false what is left of them is cancelled, *failed is asked, and calls
+ * behind that one may still be carried out: leave it the last if it may be refused. */
+WEIR_MUST_USE bool weir_connection_pipeline_rows(weir_connection *connection,
+                                                 const weir_call *calls, int count, int asked,
+                                                 weir_row_fn *row, void *context, int *failed,
+                                                 weir_error *error);
+
+/* weir_connection_stream calls a statement and hands its rows over in binary format, one by
+ * one as they arrive, so that memory is bounded by a row, not by the result. */
 WEIR_MUST_USE bool weir_connection_stream(weir_connection *connection, const char *statement,
                                           const weir_param *params, int count, weir_row_fn *row,
                                           void *context, weir_error *error);

@@ -24,14 +24,49 @@ static bool send_all(weir_connection *connection, const weir_call *calls, int co
     return true;
 }
 
-/* Reads to the sync. The n-th end of results belongs to the n-th call. After a stream, libpq gives
- * the first call's row and then an empty result; only the row counts. */
-static bool receive_all(weir_connection *connection, int count, weir_result_fn *fn, void *context,
-                        int *failed, weir_error *error)
+/* Ends results that their reader does not want any more; what still comes is dropped. */
+static void cancel(weir_connection *connection)
 {
-    bool succeeded = true, single = false;
+    char text[256];
+    PGcancel *request = PQgetCancel(connection->pg);
+    if (!request || !PQcancel(request, text, sizeof text))
+        connection->broken = true;
+    PQfreeCancel(request);
+}
+
+/* Who gets what of a pipeline: fn each call's whole result, or row the rows of one call. */
+typedef struct reader {
+    weir_result_fn *fn;
+    weir_row_fn *row;
+    int asked;
+    void *context;
+} reader;
+
+/* After a stream, libpq gives the first call's row and then an empty result; only the row counts
+ * for fn. */
+static bool hand_over(const reader *to, int call, const PGresult *result, bool after_row,
+                      weir_error *error)
+{
+    const ExecStatusType status = PQresultStatus(result);
+    if (to->fn && !after_row && status != PGRES_PIPELINE_SYNC)
+        to->fn(to->context, call, (const weir_result *)result);
+    if (!to->row || call != to->asked ||
+        (status != PGRES_SINGLE_TUPLE && status != PGRES_TUPLES_OK && status != PGRES_COMMAND_OK))
+        return true;
+    return to->row(to->context, (const weir_result *)result, error);
+}
+
+/* Reads to the sync. The n-th end of results belongs to the n-th call. */
+static bool receive_all(weir_connection *connection, int count, const reader *to, int *failed,
+                        weir_error *error)
+{
+    bool succeeded = true, begun = false, after_row = false;
     for (int call = 0;;) {
         bool ok;
+        /* Before its first byte is looked at. What is dropped may be large, too. */
+        if (!begun && !to->fn)
+            PQsetSingleRowMode(connection->pg);
+        begun = true;
         PGresult *result = weir_connection_next(connection, &ok, error);
         if (!ok) {
             connection->broken = true;
@@ -40,7 +75,7 @@ static bool receive_all(weir_connection *connection, int count, weir_result_fn *
         }
         if (!result) {
             call++;
-            single = false;
+            begun = after_row = false;
             continue;
         }
         ExecStatusType status = PQresultStatus(result);
@@ -48,24 +83,21 @@ static bool receive_all(weir_connection *connection, int count, weir_result_fn *
             succeeded = weir_connection_fail(connection, result, error);
             *failed = call < count ? call : count;
         }
-        if (succeeded && fn && !single && status != PGRES_PIPELINE_SYNC)
-            fn(context, call, (const weir_result *)result);
-        single = status == PGRES_SINGLE_TUPLE;
+        if (succeeded && !hand_over(to, call, result, after_row, error)) {
+            succeeded = false;
+            *failed = call;
+            if (status == PGRES_SINGLE_TUPLE)
+                cancel(connection);
+        }
+        after_row = status == PGRES_SINGLE_TUPLE;
         PQclear(result);
         if (status == PGRES_PIPELINE_SYNC)
             return succeeded;
     }
 }
 
-bool weir_connection_pipeline(weir_connection *connection, const weir_call *calls, int count,
-                              int *failed, weir_error *error)
-{
-    return weir_connection_pipeline_results(connection, calls, count, NULL, NULL, failed, error);
-}
-
-bool weir_connection_pipeline_results(weir_connection *connection, const weir_call *calls,
-                                      int count, weir_result_fn *fn, void *context, int *failed,
-                                      weir_error *error)
+static bool run(weir_connection *connection, const weir_call *calls, int count, const reader *to,
+                int *failed, weir_error *error)
 {
     int ignored;
     if (!failed)
@@ -83,7 +115,7 @@ bool weir_connection_pipeline_results(weir_connection *connection, const weir_ca
         connection->broken = true;
         return false;
     }
-    bool ok = receive_all(connection, count, fn, context, failed, error);
+    bool ok = receive_all(connection, count, to, failed, error);
     if (connection->broken)
         return false;
     if (!PQexitPipelineMode(connection->pg)) {
@@ -95,14 +127,26 @@ bool weir_connection_pipeline_results(weir_connection *connection, const weir_ca
     return ok;
 }
 
-/* Ends a stream that its reader does not want any more; what still comes is dropped. */
-static void cancel(weir_connection *connection)
+bool weir_connection_pipeline(weir_connection *connection, const weir_call *calls, int count,
+                              int *failed, weir_error *error)
 {
-    char text[256];
-    PGcancel *request = PQgetCancel(connection->pg);
-    if (!request || !PQcancel(request, text, sizeof text))
-        connection->broken = true;
-    PQfreeCancel(request);
+    return run(connection, calls, count, &(reader){.asked = -1}, failed, error);
+}
+
+bool weir_connection_pipeline_results(weir_connection *connection, const weir_call *calls,
+                                      int count, weir_result_fn *fn, void *context, int *failed,
+                                      weir_error *error)
+{
+    const reader to = {.fn = fn, .asked = -1, .context = context};
+    return run(connection, calls, count, &to, failed, error);
+}
+
+bool weir_connection_pipeline_rows(weir_connection *connection, const weir_call *calls, int count,
+                                   int asked, weir_row_fn *row, void *context, int *failed,
+                                   weir_error *error)
+{
+    const reader to = {.row = row, .asked = asked, .context = context};
+    return run(connection, calls, count, &to, failed, error);
 }
 
 bool weir_connection_stream(weir_connection *connection, const char *statement,

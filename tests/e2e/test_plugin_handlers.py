@@ -92,6 +92,7 @@ def test_each_culprit_is_parked_alone_and_comes_back(witness, silent):
 @pytest.mark.parametrize("do, said", [
     ("commit", "COMMIT is refused here: the transaction is the runtime's"),
     ("write elsewhere", "this statement writes elsewhere.things"),
+    ("set the path", "set_config is refused here: the session is the runtime's"),
     ("misspell", "INSERT INTO sene VALUES (1): relation"),
 ])
 def test_what_is_not_a_handlers_own_stops_it(witness, do, said):
@@ -116,6 +117,24 @@ def test_what_cannot_be_a_projection_is_refused_at_the_start(shop, flag, said):
     shop.configure(plugins={"files": ["plugins/*.so"]})
     refused = shop.weir("config", "check", check=False)
     assert refused.code == 2 and said in refused.stderr, refused.stderr
+
+
+@pytest.mark.once
+def test_a_query_of_many_rows_is_refused_and_never_held(witness):
+    """Also when a dead letter is tried again, and when the rows are not even asked for."""
+    witness.order("much", None, "ask too much", None)
+    witness.order("dropped", None, "drop much", None)
+    witness.shop.weir("relay", "--once")
+    for attempts in (2, 3):
+        runtime = witness.shop.start("run")
+        wait_until(lambda: len(witness.letters()) == 2 and len(witness.seen()) == 4
+                   and witness.letters()[0]["attempts"] == attempts, 60, "all others are applied")
+        assert runtime.peak_memory() < 120_000_000
+        assert runtime.stop() == 0
+        letter = witness.letters()[0]
+        assert "witness: SELECT repeat('x', 1000)" in letter["error"] and "its rows do not fit in the memory" in letter["error"]
+        witness.assert_complete(but=[("much", 2), ("much", 3)])
+        witness.shop.weir("dlq", "retry", "--subscription", "witness", "--execute")
 
 
 def test_one_that_waits_accuses_nobody(witness):

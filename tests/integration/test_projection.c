@@ -212,6 +212,10 @@ static void refusals_name_their_place(void **state)
         {HEAD TABLE "-- on: a\n\nMERGE INTO public.parted o USING events ON o.id = position\n"
                     "WHEN MATCHED THEN DELETE;\n",
          NULL},
+        {HEAD TABLE "-- on: a\nUPDATE pg_settings SET setting = 'public' WHERE name = 'role';\n",
+         "dir/p.sql:5: this statement calls set_config: the session is the runtime's"},
+        {HEAD TABLE "-- on: a\nSELECT U&\"set\\005fconfig\"('role', 'none', true);\n",
+         "dir/p.sql:5: this statement calls set_config: the session is the runtime's"},
         {HEAD "-- apply: aggregate\n" TABLE "-- on: a\nUPDATE t SET n = n + 1;\n",
          "dir/p.sql:6: this statement does not read the relation events, so it would run once for "
          "many of them; use apply: each"},

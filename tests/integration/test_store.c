@@ -388,6 +388,58 @@ static void every_path_stores_the_same_row(void **state)
     free(rows);
 }
 
+/* What a reader of rows makes of them: how many, and when it has enough. */
+typedef struct rows {
+    int count, ends, columns, most;
+} rows;
+
+static bool count_row(void *context, const weir_result *row, weir_error *error)
+{
+    rows *r = context;
+    r->columns = weir_result_columns(row);
+    r->ends += weir_result_rows(row) == 0;
+    r->count += weir_result_rows(row);
+    assert_true(weir_result_rows(row) <= 1 && r->ends <= 1);
+    return r->count <= r->most || weir_fail(error, WEIR_FATE_POISON, "that is enough");
+}
+
+static void rows_of_a_pipeline_come_one_by_one_and_end_early(void **state)
+{
+    fixture *f = *state;
+    int failed;
+    weir_error error = {0};
+    weir_connection *c = weir_store_connection(f->store);
+    assert_ok(
+        weir_connection_prepare(c, "few", "SELECT i, i FROM generate_series(1, 5) i", &error));
+    assert_ok(weir_connection_prepare(c, "none", "SELECT 1, 2, 3 WHERE false", &error));
+    assert_ok(weir_connection_prepare(
+        c, "many", "SELECT repeat('x', 1000), generate_series(1, 1000000000)", &error));
+    assert_ok(weir_connection_prepare(c, "late", "SELECT 1 / (i - 3) FROM generate_series(1, 5) i",
+                                      &error));
+    const weir_call calls[] = {{"few", NULL, 0}, {"none", NULL, 0}, {"few", NULL, 0}};
+    rows r = {.most = 100};
+    assert_ok(weir_connection_pipeline_rows(c, calls, 3, 2, count_row, &r, NULL, &error));
+    assert_true(r.count == 5 && r.ends == 1 && r.columns == 2);
+    r = (rows){.most = 100};
+    assert_ok(weir_connection_pipeline_rows(c, calls, 2, 1, count_row, &r, NULL, &error));
+    assert_true(r.count == 0 && r.ends == 1 && r.columns == 3);
+    /* a billion rows: it would not end by being read */
+    const weir_call endless[] = {{"few", NULL, 0}, {"many", NULL, 0}};
+    assert_ok(weir_connection_execute(c, "BEGIN", &error));
+    r = (rows){.most = 100};
+    assert_false(weir_connection_pipeline_rows(c, endless, 2, 1, count_row, &r, &failed, &error));
+    assert_string_equal(error.message, "that is enough");
+    assert_true(r.count == 101 && failed == 1 && weir_connection_in_transaction(c));
+    assert_ok(weir_connection_execute(c, "ROLLBACK", &error));
+    /* refused after some of its rows */
+    const weir_call late[] = {{"few", NULL, 0}, {"late", NULL, 0}, {"few", NULL, 0}};
+    r = (rows){.most = 100};
+    assert_false(weir_connection_pipeline_rows(c, late, 3, 1, count_row, &r, &failed, &error));
+    assert_string_equal(error.sqlstate, "22012");
+    assert_true(r.count == 2 && r.ends == 0 && failed == 1);
+    assert_ok(weir_connection_pipeline(c, calls, 3, NULL, &error));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -406,6 +458,7 @@ int main(void)
         T(a_tombstone_closes_its_stream_for_all_but_its_own_repetition),
         T(reserved_types_and_misplaced_tombstones_are_refused),
         T(indexed_metadata_is_short),
+        T(rows_of_a_pipeline_come_one_by_one_and_end_early),
         T(every_path_stores_the_same_row),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

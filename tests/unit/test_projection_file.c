@@ -326,6 +326,12 @@ static void test_refusals_of_statements(void **state)
          "p.sql:5: COPY is refused here: its input is not an event"},
         {HEAD "SET search_path = public;",
          "p.sql:3: SET is refused here: the session is the runtime's"},
+        {HEAD TABLE ON "SELECT\npg_catalog . SET_Config /* */ ('search_path', 'public', true);",
+         "p.sql:6: set_config is refused here: the session is the runtime's"},
+        {HEAD TABLE ON "WITH a AS (SELECT \"set_config\"('role', 'none', true)) DELETE FROM t;",
+         "p.sql:5: set_config is refused here: the session is the runtime's"},
+        {HEAD "CREATE TABLE t (\nid text DEFAULT set_config('role', 'none', false));",
+         "p.sql:4: set_config is refused here: the session is the runtime's"},
         {HEAD "CREATE TYPE mood AS ENUM ('ok');",
          "p.sql:3: CREATE TYPE is refused here: every generation of the tables would have a type "
          "of its own; use text and CHECK"},

@@ -54,6 +54,14 @@ static bool say_much(weir_transaction *tx, weir_error *error)
     return ok || weir_fail(error, WEIR_FATE_POISON, "this is not what was asked for");
 }
 
+/* 200 MB, and more rows than a batch's memory takes: asked for, or dropped. */
+static bool ask_too_much(weir_transaction *tx, bool drop, weir_error *error)
+{
+    static const char much[] = "SELECT repeat('x', 1000) FROM generate_series(1, 200000)";
+    return drop ? run(tx, much, error)
+                : weir_transaction_query(tx, much, WEIR_PARAMS_NONE, error) != NULL;
+}
+
 static bool misbehave(weir_transaction *tx, const weir_event *event, weir_error *error)
 {
     if (asks(event, "abort"))
@@ -68,6 +76,8 @@ static bool misbehave(weir_transaction *tx, const weir_event *event, weir_error 
         return say_much(tx, error);
     if (asks(event, "refuse without a word"))
         return false;
+    if (asks(event, "ask too much") || asks(event, "drop much"))
+        return ask_too_much(tx, asks(event, "drop much"), error);
     if (asks(event, "refuse"))
         return weir_fail(error, WEIR_FATE_POISON, "no such customer");
     if (asks(event, "later") && !there("open"))
@@ -79,6 +89,9 @@ static bool misbehave(weir_transaction *tx, const weir_event *event, weir_error 
                                       WEIR_PARAMS_NONE, error) != NULL;
     if (asks(event, "commit"))
         return run(tx, "COMMIT", error);
+    if (asks(event, "set the path"))
+        return weir_transaction_query(tx, "SELECT set_config('search_path', 'elsewhere', false)",
+                                      WEIR_PARAMS_NONE, error) != NULL;
     if (asks(event, "write elsewhere"))
         return run(tx, "DELETE FROM elsewhere.things", error);
     if (asks(event, "misspell"))
