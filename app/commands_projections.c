@@ -24,7 +24,8 @@ static const weir_option projection_rebuild_options[] = {
     FLAG("verify", "compare with an independent fold before the switch"),
     FLAG("replace-views", "drop and make again the views that must lose or change columns"),
     NUMBER("wait", "SECONDS", "60", 0, "how long to wait for readers that are in the way"),
-    FLAG("force", "do not wait for readers with older snapshots; switch also if more is parked"),
+    FLAG("force",
+         "do not wait for older snapshots; switch also if more is parked, or less is left"),
     TEXT("until", "TIME", "only what was recorded until then, RFC 3339; with --into"),
     TEXT("into", "SCHEMA", "make the tables of --until there; nothing that serves is touched"),
     FLAG("execute", "do it"),
@@ -95,7 +96,10 @@ const weir_command weir_projection_commands[] = {
      "switch waits for such readers (--wait), or does not (--force). Events that a handler "
      "refuses\n"
      "become dead letters of the new generation. Where they park aggregates that the old one does\n"
-     "not, it goes on serving, unless --force is given. --verify compares every row of the new\n"
+     "not, it goes on serving, unless --force is given. Topics that weir did not write are read\n"
+     "--from kafka only; what retention has removed of them, or is lost otherwise, is refused\n"
+     "unless --force is given, since the new tables would hold less. --verify compares every row "
+     "of the new\n"
      "tables with a fold of the events, one by one; a difference ends it, and the old ones serve "
      "on.\n"
      "\n"

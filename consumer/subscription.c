@@ -104,6 +104,12 @@ void weir_subscription_feed(weir_subscription *s, int generation, bool from_stor
     s->lanes.count = (size_t)lanes;
 }
 
+void weir_subscription_replaces(weir_subscription *s, int old, bool lossy)
+{
+    s->replaced = old;
+    s->lossy = lossy;
+}
+
 void weir_subscription_watch(weir_subscription *s, weir_reach_fn *fn, void *context)
 {
     s->watch = fn;

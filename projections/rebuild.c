@@ -66,10 +66,7 @@ static bool allow(rebuild *r, weir_error *error)
 static bool open_all(rebuild *r, weir_error *error)
 {
     weir_rebuild_options *options = r->options;
-    if (!weir_projection_needs_store(r->projection,
-                                     "it cannot be made anew, not even --from kafka: rename it, "
-                                     "and the new one reads its topics",
-                                     error))
+    if (!weir_rebuild_allow(r->projection, options->from_kafka, options->verify, error))
         return false;
     r->store = weir_store_open(r->config, "weir rebuild", options->stop, error);
     if (!r->store)
@@ -86,6 +83,8 @@ static bool open_all(rebuild *r, weir_error *error)
     if (!r->subscription)
         return false;
     weir_subscription_feed(r->subscription, r->to, !options->from_kafka, options->lanes);
+    if (weir_projection_foreign(r->projection))
+        weir_subscription_replaces(r->subscription, r->from, options->force);
     weir_subscription_upcast(r->subscription, options->upcasters);
     weir_subscription_watch(r->subscription, watch, r);
     return weir_subscription_begin(r->subscription, error);
@@ -130,9 +129,9 @@ static bool attempt(rebuild *r, weir_error *error)
 {
     int64_t upto, published = 0;
     return weir_connection_execute(r->connection, "BEGIN", error) && hold(r, &upto, error) &&
-           (!r->options->from_kafka || weir_rebuild_published(r, &published, error)) &&
-           catch_up(r, error) && weir_rebuild_check_parked(r, error) &&
-           wait_snapshots(r, HOLD_MS, error) && weir_rebuild_join(r, upto, published, error) &&
+           weir_rebuild_published(r, &published, error) && catch_up(r, error) &&
+           weir_rebuild_check_parked(r, error) && wait_snapshots(r, HOLD_MS, error) &&
+           weir_rebuild_join(r, upto, published, error) &&
            weir_generation_switch(r->connection, r->name, r->to, r->options->replace_views,
                                   error) &&
            weir_connection_execute(r->connection, "COMMIT", error);

@@ -26,6 +26,16 @@ static weir_result *ask_new(const weir_rebuild_run *run, const char *statement, 
     return weir_connection_query(run->connection, statement, params, 2, error);
 }
 
+bool weir_rebuild_allow(const weir_projection *projection, bool from_kafka, bool verify,
+                        weir_error *error)
+{
+    return (from_kafka ||
+            weir_projection_needs_store(projection, "rebuild it --from kafka", error)) &&
+           (!verify ||
+            weir_projection_needs_store(
+                projection, "there is nothing to --verify it with, rebuild it without", error));
+}
+
 bool weir_rebuild_check_source(const weir_rebuild_run *run, weir_error *error)
 {
     const bool kafka = run->options->from_kafka;
@@ -125,6 +135,9 @@ bool weir_rebuild_verify(weir_rebuild_run *run, weir_error *error)
 
 bool weir_rebuild_published(weir_rebuild_run *run, int64_t *position, weir_error *error)
 {
+    *position = 0;
+    if (!run->options->from_kafka || weir_projection_foreign(run->projection))
+        return true;
     weir_result *row = weir_connection_query(run->connection, "rebuild_published", NULL, 0, error);
     *position = row ? weir_result_integer(row, 0, 0) : 0;
     weir_result_free(row);
@@ -151,6 +164,8 @@ static bool join_topics(const weir_rebuild_run *run, int64_t published, weir_err
 
 bool weir_rebuild_join(weir_rebuild_run *run, int64_t upto, int64_t published, weir_error *error)
 {
+    if (weir_projection_foreign(run->projection))
+        return true; /* read to their ends since the old one stands, and found to have all of it */
     if (run->options->from_kafka)
         return join_topics(run, published, error);
     weir_result *row = ask_new(run, "rebuild_filled", error);

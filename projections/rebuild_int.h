@@ -28,7 +28,7 @@ WEIR_MUST_USE bool weir_rebuild_check_parked(weir_rebuild_run *run, weir_error *
  */
 WEIR_MUST_USE bool weir_rebuild_verify(weir_rebuild_run *run, weir_error *error);
 
-/* weir_rebuild_published: up to this position every event is in its topic. */
+/* weir_rebuild_published: up to this position every event is in its topic; 0 where nobody asks. */
 WEIR_MUST_USE bool weir_rebuild_published(weir_rebuild_run *run, int64_t *position,
                                           weir_error *error);
 
