@@ -48,7 +48,7 @@ class Witness:
 
     def configure(self, command=f"{sys.executable} witness.py", **handler):
         self.shop.configure(kafka={"partitions": 1},
-                            handlers={"witness": {"command": command, "from": "order", "timeout_ms": 2000, **handler}})
+                            handlers={"witness": {"command": command, "from": "order", "timeout_ms": 10_000, **handler}})
 
     def order(self, id, *todos, **data):
         self.shop.append("order", id, *({"type": "order.placed", "data": {"do": do, **data}} for do in todos))
@@ -150,13 +150,13 @@ def test_what_cannot_be_handled_is_parked_and_comes_back(witness, do, cause):
 
 
 def test_a_child_that_hangs_is_killed(witness):
-    witness.configure(timeout_ms=300)
+    witness.configure(timeout_ms=1000)
     witness.shop.configure(subscriptions={"witness": {"attempts": 2}})
     witness.order("a", "hang", None)
     witness.order("b", None)
     witness.run()
     assert witness.handled == [("b", 1)] and witness.letters() == [("a", 1, "refused"), ("a", 2, "behind")]
-    assert "hangs: 300 ms passed" in witness.cause()
+    assert "hangs: 1000 ms passed" in witness.cause()
     pids = {e["pid"] for e in witness.read("tried.jsonl")}
     assert len(pids) == 3 and all(map(gone, pids))
 
