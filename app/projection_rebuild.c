@@ -58,15 +58,21 @@ static void show(void *context, const weir_rebuild_progress *progress)
     bool filling = strcmp(progress->stage, "filling") == 0;
     if (filling)
         weir_progress_show(&to->line, "filling", "events", progress->done, progress->all);
-    if (to->said && strcmp(to->said, progress->stage) == 0)
+    if (to->said &&
+        (strcmp(to->said, progress->stage) == 0 || strcmp(progress->stage, "switching") == 0))
         return;
     weir_progress_clear(&to->line);
     if (!to->said)
         fprintf(stderr, "weir: %s generation %d\n", progress->resumed ? "going on with" : "filling",
                 progress->generation);
-    else if (strcmp(progress->stage, "switching") != 0)
+    else
         fprintf(stderr, "weir: %s\n", progress->stage);
     to->said = progress->stage;
+}
+
+static bool is_from_kafka(const weir_arguments *arguments)
+{
+    return strcmp(weir_arguments_text(arguments, "from"), "kafka") == 0;
 }
 
 /* The aggregate types with commas. */
@@ -79,15 +85,29 @@ static char *joined_types(const weir_projection *projection)
     return text.data;
 }
 
+static void name_tables(weir_output *output, const weir_projection *projection, int begun)
+{
+    if (begun)
+        weir_output_format(output, "would go on with generation %d of %s, unfinished,", begun,
+                           weir_projection_name(projection));
+    else
+        weir_output_format(output, "would make new tables of %s", weir_projection_name(projection));
+}
+
 static bool count_events(weir_output *output, weir_connection *connection,
-                         const weir_projection *projection, weir_error *error)
+                         const weir_projection *projection, int begun, bool kafka,
+                         weir_error *error)
 {
     char *types = joined_types(projection);
     const weir_param param = WEIR_PARAM_TEXT(types);
     weir_result *count = weir_connection_query(connection, "cli_rebuild_events", &param, 1, error);
-    if (count)
-        weir_output_format(output, "would make new tables of %s from %s events of the store",
-                           weir_projection_name(projection), weir_result_value(count, 0, 0));
+    if (count) {
+        name_tables(output, projection, begun);
+        weir_output_format(output,
+                           kafka ? " from the topics, with the %s events that the store has"
+                                 : " from %s events of the store",
+                           weir_result_value(count, 0, 0));
+    }
     weir_result_free(count);
     free(types);
     return count != NULL;
@@ -129,7 +149,8 @@ static bool name_all_lost(weir_output *output, const weir_foreign_reach *reaches
 
 /* Topics that weir did not write: what is lost there, nobody else has. */
 static bool count_messages(weir_output *output, weir_session *session, weir_connection *connection,
-                           const weir_projection *projection, int serving, weir_error *error)
+                           const weir_projection *projection, int serving, int begun,
+                           weir_error *error)
 {
     const weir_foreign *foreign = weir_projection_foreign(projection);
     const char *name = weir_projection_name(projection);
@@ -146,38 +167,41 @@ static bool count_messages(weir_output *output, weir_session *session, weir_conn
         most += reaches[i].high - reaches[i].low;
     if (rows && name_all_lost(output, reaches, count, serving, rows))
         weir_output_text(output, "The new tables would hold less: that takes --force\n");
-    if (rows)
-        weir_output_format(output,
-                           "would make new tables of %s from at most %" PRId64
-                           " messages in %zu partitions",
-                           name, most, count);
+    if (rows) {
+        name_tables(output, projection, begun);
+        weir_output_format(output, " from at most %" PRId64 " messages in %zu partitions", most,
+                           count);
+    }
     weir_result_free(rows);
     free(reaches);
     return rows != NULL;
 }
 
-static bool explain(weir_session *session, weir_connection *connection,
-                    const weir_projection *projection, weir_error *error)
+static bool explain(weir_session *session, weir_connection *connection, weir_projection *projection,
+                    weir_error *error)
 {
     weir_output *output = &session->output;
-    int serving;
-    if (!weir_generation_serving(connection, weir_projection_name(projection), &serving, error))
+    const weir_arguments *arguments = &session->arguments;
+    int serving, begun;
+    if (!weir_generation_serving(connection, weir_projection_name(projection), &serving, error) ||
+        !weir_generation_begun(projection, connection, &begun, error))
         return false;
     if (!(weir_projection_foreign(projection)
-              ? count_messages(output, session, connection, projection, serving, error)
-              : count_events(output, connection, projection, error)))
+              ? count_messages(output, session, connection, projection, serving, begun, error)
+              : count_events(output, connection, projection, begun, is_from_kafka(arguments),
+                             error)))
         return false;
+    if (weir_arguments_integer(arguments, "parallel") > 1)
+        weir_output_format(output, " in %" PRId64 " lanes",
+                           weir_arguments_integer(arguments, "parallel"));
+    if (weir_arguments_flag(arguments, "verify"))
+        weir_output_text(output, ", compare them with an independent fold");
     if (serving)
         weir_output_format(output, ", while generation %d serves, and keep that one\n", serving);
     else
         weir_output_text(output, ", while nothing serves yet\n");
     weir_output_text(output, "Nothing was done: add --execute\n");
     return true;
-}
-
-static bool is_from_kafka(const weir_arguments *arguments)
-{
-    return strcmp(weir_arguments_text(arguments, "from"), "kafka") == 0;
 }
 
 /* With --all, what has no events in the store is left out of a rebuild from there, and said. */
@@ -256,8 +280,9 @@ static bool rebuild_one(weir_session *session, weir_runtime *runtime, weir_proje
                            " events: no difference\n",
                            name, options.proven.position, options.proven.events);
     weir_output_format(&session->output,
-                       "%s: generation %d serves, from %" PRId64 " events in %.1f s\n", name,
-                       options.progress.generation, options.progress.events, seconds);
+                       "%s: generation %d serves, from %" PRId64 " %sevents in %.1f s\n", name,
+                       options.progress.generation, options.progress.events,
+                       options.progress.resumed ? "more " : "", seconds);
     if (options.parked > 0)
         weir_output_format(&session->output,
                            "%" PRId64 " aggregates are parked in it: see `weir dlq list "

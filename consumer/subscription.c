@@ -210,9 +210,9 @@ static void stop_itself(weir_subscription *s, weir_error *error)
     if (misses_relation(error) && length < sizeof error->message)
         snprintf(
             error->message + length, sizeof error->message - length,
-            ". If somebody changed its tables, weir projection rebuild %s --execute makes them "
+            ". If somebody changed its tables, weir projection rebuild %s%s --execute makes them "
             "anew",
-            s->name);
+            s->name, s->handler->foreign ? " --from kafka" : "");
     weir_utf8_clean(error->message);
     weir_metric_set(s->meters.stopped, 1);
     atomic_store(&s->health.stopped, true);
