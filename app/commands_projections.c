@@ -23,7 +23,8 @@ static const weir_option projection_rebuild_options[] = {
            "store, or kafka: the topics, and what they lack from the store"),
     FLAG("verify", "compare with an independent fold before the switch"),
     FLAG("replace-views", "drop and make again the views that must lose or change columns"),
-    NUMBER("wait", "SECONDS", "60", 0, "how long to wait for readers that are in the way"),
+    NUMBER("wait", "SECONDS", "60", 0,
+           "how long to wait for readers that are in the way, or the relay"),
     FLAG("force",
          "do not wait for older snapshots; switch also if more is parked, or less is left"),
     TEXT("until", "TIME", "only what was recorded until then, RFC 3339; with --into"),
@@ -111,9 +112,8 @@ const weir_command weir_projection_commands[] = {
      "  weir projection rebuild --all --parallel 2 --execute\n"
      "  weir projection rebuild user_list --until 2025-11-18T14:05:00Z --into tuesday --execute\n",
      "1 failed, rows differ, or more is parked, 2 usage, configuration or views that cannot be\n"
-     "kept, 3 no projection of that name, it is being rebuilt, or the schema exists, 4 a reader "
-     "was\n"
-     "in the way",
+     "kept, 3 no projection or topic of that name, it is being rebuilt, or the schema exists,\n"
+     "4 a reader was in the way, or the topics lack events",
      projection_rebuild_options, 0, 0, -1, WEIR_NEEDS_CONFIG | WEIR_AS_PROJECTOR,
      weir_verb_projection_rebuild},
     {"projection rollback", "NAME", "take readers back to the generation before",
