@@ -1,9 +1,10 @@
 /* Applying a lane's share of a round: effects and checkpoint in one transaction (transact.c).
  *
  * What is refused, or too large, is halved, and each half is a transaction of its own: the good
- * part commits, and the culprit ends up alone; at once if the handler can tell who it was. There it
- * is tried again, and then becomes a dead letter, as does whatever follows of its aggregate. Nobody
- * becomes one by being accused: what is alone and accepted has passed. */
+ * part commits, and the culprit ends up alone; at once if the handler can tell who it was, and not
+ * so often that halves are cheaper. There it is tried again, and then becomes a dead letter, as
+ * does whatever follows of its aggregate. Nobody becomes one by being accused: what is alone and
+ * accepted has passed. */
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,6 +13,7 @@
 
 #define ATTEMPT_MS 10 /* before the second attempt; each other one waits longer */
 #define ATTEMPT_MAX_MS 1000
+#define ACCUSED_MOST 8 /* taken out of a part one by one: each costs sending the rest again */
 
 bool weir_apply_prepare(weir_connection *connection, weir_error *error)
 {
@@ -161,15 +163,11 @@ static weir_outcome apply_from_to(weir_part part, size_t from, size_t to, weir_e
     return from == to ? WEIR_PART_DONE : apply_part(part, error);
 }
 
-/* In halves; or, when somebody is accused, that event alone, after what precedes it. */
-static weir_outcome apply_halves(weir_part part, size_t accused, weir_error *error)
+static weir_outcome apply_halves(weir_part part, weir_error *error)
 {
-    bool known = accused != WEIR_NOBODY;
-    size_t at = known ? accused : part.from + (part.to - part.from) / 2;
-    weir_outcome o = apply_from_to(part, part.from, at, error);
-    if (o == WEIR_PART_DONE && known)
-        o = apply_from_to(part, at, at + 1, error);
-    return o == WEIR_PART_DONE ? apply_from_to(part, at + known, part.to, error) : o;
+    size_t middle = part.from + (part.to - part.from) / 2;
+    weir_outcome o = apply_from_to(part, part.from, middle, error);
+    return o == WEIR_PART_DONE ? apply_from_to(part, middle, part.to, error) : o;
 }
 
 static void warn_set_statement(weir_lane *lane, const weir_error *refused, uint64_t letters)
@@ -186,24 +184,31 @@ static void warn_set_statement(weir_lane *lane, const weir_error *refused, uint6
 
 static weir_outcome apply_part(weir_part part, weir_error *error)
 {
-    bool alone = part.to - part.from == 1, unreadable = has_unreadable(&part);
-    if (unreadable)
-        return alone ? judge_unreadable(part, error) : apply_halves(part, WEIR_NOBODY, error);
-    uint64_t letters = part.lane->letters;
-    weir_outcome o = weir_part_transact(&part, error);
-    if (part.to == part.from || (o != WEIR_PART_REFUSED && o != WEIR_PART_TOO_LARGE))
-        return o;
-    if (!alone) {
+    for (int accusations = 0;; accusations++) {
+        bool alone = part.to - part.from == 1;
+        if (has_unreadable(&part))
+            return alone ? judge_unreadable(part, error) : apply_halves(part, error);
+        uint64_t letters = part.lane->letters;
+        weir_outcome o = weir_part_transact(&part, error);
+        if (part.to == part.from || (o != WEIR_PART_REFUSED && o != WEIR_PART_TOO_LARGE))
+            return o;
+        if (alone && o == WEIR_PART_TOO_LARGE)
+            name_large(&part, error);
+        if (alone)
+            return judge(part, error);
         const weir_error refused = *error;
-        weir_outcome halves =
-            apply_halves(part, o == WEIR_PART_REFUSED ? part.lane->accused : WEIR_NOBODY, error);
-        if (halves == WEIR_PART_DONE && o == WEIR_PART_REFUSED)
+        size_t accused = part.lane->accused;
+        bool known = o == WEIR_PART_REFUSED && accused != WEIR_NOBODY && accusations < ACCUSED_MOST;
+        weir_outcome parts =
+            known ? apply_from_to(part, part.from, accused, error) : apply_halves(part, error);
+        if (parts == WEIR_PART_DONE && known)
+            parts = apply_from_to(part, accused, accused + 1, error);
+        if (parts == WEIR_PART_DONE && o == WEIR_PART_REFUSED)
             warn_set_statement(part.lane, &refused, letters);
-        return halves;
+        part.from = accused + 1;
+        if (parts != WEIR_PART_DONE || !known || part.from == part.to)
+            return parts;
     }
-    if (o == WEIR_PART_TOO_LARGE)
-        name_large(&part, error);
-    return judge(part, error);
 }
 
 /* What was delivered is committed before anything else is, so that it is not delivered again. */

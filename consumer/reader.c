@@ -241,11 +241,11 @@ static void note_works(weir_subscription *s)
 /* With once: *done when nothing is left to do, letters that are due included. */
 static bool check_goals(weir_subscription *s, bool *done, weir_error *error)
 {
+    bool read = s->source ? s->topics.count == 0 : s->stored->caught_up;
     if (s->source && s->topics.count > 0 &&
-        (!weir_goals_set(s, error) || !weir_goals_reached(s, done, error)))
+        (!weir_goals_set(s, error) || !weir_goals_reached(s, &read, error)))
         return false;
-    *done = *done || (s->source ? s->topics.count == 0 : s->stored->caught_up);
-    if (!*done)
+    if (!read)
         return true;
     weir_lanes_settle(s, -1);
     if (weir_lanes_failed(s, error) || !control(s, error))

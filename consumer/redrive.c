@@ -269,8 +269,11 @@ static bool apply_event(parcel *p, const letter *l, const weir_event *event, wei
     if (s->handler->deliver &&
         !s->handler->deliver(p->lane->session, &batch, &s->lanes.abandon, &done, error))
         return false;
-    if (!s->handler->collect(p->lane->session, &batch, true, &calls, error))
-        return calls.failed && blame(p, &calls, calls.refused, SIZE_MAX, error);
+    if (!s->handler->collect(p->lane->session, &batch, true, &calls, error)) {
+        if (calls.failed)
+            return blame(p, &calls, calls.refused, SIZE_MAX, error);
+        return (error->fate == WEIR_FATE_RETRY && !calls.hindered) ? fail_full(error) : false;
+    }
     size_t own = calls.count;
     if (!weir_calls_add(&calls, (weir_call){"letter_applied", &id, 1}, SIZE_MAX, NULL, error) ||
         !weir_calls_add(&calls, (weir_call){"commit", NULL, 0}, SIZE_MAX, NULL, error))

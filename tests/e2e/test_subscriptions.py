@@ -1,5 +1,7 @@
 """What a subscription meets in a topic: duplicates, holes, strangers, poison; and members that come and go."""
 
+import time
+
 import pytest
 from checks import stored_events
 from confluent_kafka import Producer
@@ -110,6 +112,32 @@ def test_poison_can_stop_the_subscription_and_is_never_passed(strict, apply):
         "a.balance + (e", "abs(a.balance + (e").replace("::bigint, seen", "::bigint), seen"))
     strict.weir("run", "--once")
     assert balances(strict) == [("a", 120, 22), ("b", 3, 2)]
+
+
+@pytest.mark.parametrize("source", ["store", "kafka"])
+def test_what_was_read_and_failed_at_the_last_moment_is_not_done(strict, source):
+    strict.configure(subscriptions={"strict": {"source": source}})
+    strict.weir("relay", "--once")
+    failing = strict.start("run", "--once", env={"WEIR_FAILPOINT": "consumer_before_apply=error"})
+    failing.wait_for_log("failpoint before apply")
+    time.sleep(1)
+    assert failing.alive
+    failing.kill()
+    strict.weir("run", "--once")
+    assert balances(strict) == [("a", 0, 1), ("b", 0, 1)]
+
+
+def test_a_run_of_poison_does_not_grow_the_stack(strict, monkeypatch):
+    """Each of hundreds is found and written off with a stack of a quarter of a megabyte."""
+    strict.configure(subscriptions={"strict": {"on_poison": "skip", "attempts": 1, "redrive": "none"}})
+    strict.sql("""SELECT weir.append('account', 'a', NULL, jsonb_agg('{"type": "account.moved", "data": {"amount": -1}}'::jsonb))
+                  FROM generate_series(1, 400)""")
+    moved(strict, "b", 5)
+    strict.weir("relay", "--once")
+    monkeypatch.setenv("WEIR_WRAPPER", "prlimit --stack=262144")
+    strict.weir("run", "--once")
+    assert balances(strict) == [("a", 0, 1), ("b", 5, 2)]
+    assert strict.value("SELECT count(*) FROM weir.dead_letters") == 400
 
 
 @pytest.mark.parametrize(
