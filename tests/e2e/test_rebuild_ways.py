@@ -85,7 +85,8 @@ def test_the_topics_are_not_there_yet_or_no_more(ledger):  # noqa: F811
     assert "no difference" in rebuild(ledger, "ledger", "--from", "kafka", "--verify", "--wait", "5").stdout
     ledger.configure(subscriptions={"ledger": {"on_hole": "halt"}})
     rebuild(ledger, "ledger")
-    ledger.weir("run", "--once")  # stands at 0 of the empty partitions
+    ledger.weir("run", "--once")
+    ledger.sql("UPDATE weir.checkpoints SET next_offset = greatest(next_offset, 2) WHERE generation = 2 AND topic <> '$store'")  # marks
     rebuild(ledger, "ledger", "--from", "kafka", "--wait", "5")
     assert projected(ledger) == folded(ledger) and serving(ledger) == 3
     ledger.weir("projection", "rollback", "ledger", "--execute")
