@@ -12,9 +12,10 @@ typedef struct weir_option {
     const char *value;  /* what help calls its value; NULL: a flag; "TYPE ID": two values */
     const char *preset; /* default, as text; NULL: none */
     const char *doc;
-    bool integer; /* the value is a whole number ≥ least */
+    bool integer; /* the value is a whole number from least */
     int64_t least;
     const char *choices; /* separated by |; NULL: any */
+    int64_t most;        /* of a whole number; 0: no bound */
 } weir_option;
 
 typedef struct weir_given {

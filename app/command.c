@@ -145,11 +145,15 @@ static bool check_value(reader *in, const weir_option *option, const char *value
     char *end;
     errno = 0;
     long long number = strtoll(value, &end, 10);
-    if (end == value || *end || errno || number < option->least)
-        return weir_fail(in->error, WEIR_FATE_CONFIG,
-                         "--%s must be a whole number from %lld, not '%s'", option->name,
-                         (long long)option->least, value);
-    return true;
+    bool high = option->most && number > option->most;
+    if (end != value && !*end && !errno && number >= option->least && !high)
+        return true;
+    char most[32] = "";
+    if (option->most)
+        snprintf(most, sizeof most, " to %lld", (long long)option->most);
+    return weir_fail(in->error, WEIR_FATE_CONFIG,
+                     "--%s must be a whole number from %lld%s, not '%s'", option->name,
+                     (long long)option->least, most, value);
 }
 
 static void remember(weir_arguments *arguments, weir_given given)

@@ -6,19 +6,19 @@
 
 const weir_option weir_global_options[] = {
     {"config", 'c', "FILE", NULL, "configuration file; else $WEIR_CONFIG, else weir.yaml", false, 0,
-     NULL},
+     NULL, 0},
     {"set", 0, "KEY=VALUE", NULL, "override a setting, section.key=value; may be repeated", false,
-     0, NULL},
+     0, NULL, 0},
     {"log-level", 0, "LEVEL", NULL, "error, warn, info or debug; overrides log.level", false, 0,
-     "error|warn|info|debug"},
-    {"help", 'h', NULL, NULL, "show this help", false, 0, NULL},
-    {"version", 0, NULL, NULL, "show the version", false, 0, NULL},
+     "error|warn|info|debug", 0},
+    {"help", 'h', NULL, NULL, "show this help", false, 0, NULL, 0},
+    {"version", 0, NULL, NULL, "show the version", false, 0, NULL, 0},
     {0},
 };
 
 const weir_option weir_format_option[] = {
     {"output", 'o', "FORMAT", "table", "table, json or jsonl (one JSON object a line)", false, 0,
-     "table|json|jsonl"},
+     "table|json|jsonl", 0},
     {0},
 };
 
@@ -381,8 +381,10 @@ static const weir_command work[] = {
      "start five times in a row stops.",
      "  weir run\n"
      "  weir run user_list --once\n",
-     "1 failed (all stopped themselves; with --once: any), 2 usage, configuration or a refused\n"
-     "projection, 3 no projection or handler of that name",
+     "0 also where events were parked as dead letters (weir dlq list), 1 failed (all stopped\n"
+     "themselves; with --once: any), 2 usage, configuration or a refused projection, 3 no "
+     "projection\n"
+     "or handler of that name",
      run_options, 0, 0, -1, WEIR_NEEDS_CONFIG | WEIR_NEEDS_LOG | WEIR_AS_PROJECTOR, weir_verb_run},
 
     {"serve", "", "relay, run and admin listener in one process",

@@ -3,14 +3,14 @@
 #include "app/command_rows.h"
 #include "app/verbs.h"
 
-#define AGGREGATE TEXT("aggregate", "TYPE", "only those of one aggregate: --aggregate TYPE ID")
+#define AGGREGATE ONE_AGGREGATE("only those of one aggregate")
 #define SUBSCRIPTION TEXT("subscription", "NAME", "only those of this subscription")
 
 static const weir_option list_options[] = {
     SUBSCRIPTION,
     AGGREGATE,
     {"status", 0, "STATUS", "waiting", "waiting, applied, discarded, skipped or all", false, 0,
-     "waiting|applied|discarded|skipped|all"},
+     "waiting|applied|discarded|skipped|all", 0},
     NUMBER("limit", "N", "1000", 1, "at most so many"),
     {0},
 };
@@ -107,19 +107,19 @@ const weir_command weir_letter_commands[] = {
      "order.\n"
      "Others go on. docs/dead_letters.md has the way from a letter to its end.",
      NULL, NULL, NULL, 0, 0, 0, WEIR_NEEDS_NOTHING, NULL},
-    {"dlq list", "[ID]", "list dead letters",
+    {"dlq list", "", "list dead letters",
      "Lists letters by id, which is the order within an aggregate. Cause:\n"
      "  refused     the handler did not take it: see CLASS and ERROR\n"
      "  unreadable  it is no event that can be read\n"
      "  behind      it waits behind an earlier letter of its aggregate\n"
      "MARK is what a person asked for and the runtime has not done yet. REDRIVES is how often\n"
      "the runtime tried the aggregate again by itself, NEXT REDRIVE when it will; none: not any\n"
-     "more. ID is for --aggregate TYPE ID.",
+     "more. Of a GENERATION that does not serve, marks wait for the next rebuild or a rollback.",
      "  weir dlq list\n"
      "  weir dlq list --subscription user_list --status all -o jsonl\n"
      "  weir dlq list --aggregate user u-1\n",
-     NULL, list_options, WEIR_FORMATS_ALL, 0, 1, WEIR_NEEDS_CONFIG | WEIR_AS_READER,
-     weir_verb_dlq_list},
+     EXITS_FAILED ", 3 no such subscription", list_options, WEIR_FORMATS_ALL, 0, 1,
+     WEIR_NEEDS_CONFIG | WEIR_AS_READER, weir_verb_dlq_list},
     {"dlq show", "ID", "show all of one letter",
      "Shows where it came from, why it is there, its headers, its value as it came (JSON if it is\n"
      "that, else in base64), beside that what it was edited to, and who did what to it.",
@@ -155,7 +155,11 @@ const weir_command weir_letter_commands[] = {
      "it.\n"
      "Where that is msgpack, the JSON becomes msgpack. Event and topic keep the original: other\n"
      "subscriptions, and a rebuild, meet that again. It is not tried before a retry, or with\n"
-     "--retry, which as always begins with the first waiting letter of the aggregate.",
+     "--retry, which as always begins with the first waiting letter of the aggregate. Here it must "
+     "be\n"
+     "JSON; what the file, the tables and a foreign topic's directives ask of it is asked when it "
+     "is\n"
+     "tried.",
      "  weir dlq edit 17 --data fixed.json\n"
      "  weir dlq edit 17 --data fixed.json --retry --execute\n"
      "  jq .value letter.json | weir dlq edit 17 --data - --execute\n",

@@ -18,7 +18,8 @@ static const weir_option projection_rollback_options[] = {
 
 static const weir_option projection_rebuild_options[] = {
     FLAG("all", "every projection of the configuration, one after another"),
-    NUMBER("parallel", "N", "1", 1, "lanes that apply side by side; 1: the order of the store"),
+    BOUNDED("parallel", "N", "1", 1, 64,
+            "lanes that apply side by side, up to 64; 1: the order of the store"),
     PRESET("from", "SOURCE", "store",
            "store, or kafka: the topics, and what they lack from the store"),
     FLAG("verify", "compare with an independent fold before the switch"),
@@ -72,7 +73,8 @@ const weir_command weir_projection_commands[] = {
      "  not started  it has never run\n"
      "BEHIND FOR, when it is behind: stopped, paused or not running; waiting lock (its session "
      "waits\n"
-     "for that of another process, which is named); broker (Kafka does not answer); handler (it\n"
+     "for that of another process, which is named); broker (Kafka does not answer, or does not\n"
+     "have the topic: see WHY); handler (it\n"
      "reads, and the topics hold more); relay (events are not in Kafka yet); parked (nothing but\n"
      "dead letters waits).\n"
      "With --all-generations also those that do not serve; their lag is counted in the store "
@@ -82,7 +84,8 @@ const weir_command weir_projection_commands[] = {
      "  weir projection status\n"
      "  weir projection status user_list --max-lag 30s\n"
      "  weir projection status --all-generations -o json\n",
-     "1 failed, or beyond --max-lag, 2 usage or configuration, 3 no projection of that name",
+     "1 failed, beyond --max-lag or a lag not measured, 2 usage or configuration, 3 no projection "
+     "of that name",
      projection_status_options, WEIR_FORMATS_ALL, 0, -1, WEIR_NEEDS_CONFIG | WEIR_AS_READER,
      weir_verb_projection_status},
     {"projection rebuild", "[NAME]...", "make its tables anew while the old ones serve",
@@ -126,7 +129,9 @@ const weir_command weir_projection_commands[] = {
      "lock steps back, and tries again.",
      "  weir projection rollback user_list\n"
      "  weir projection rollback user_list --execute\n",
-     "1 failed, 2 usage, configuration or refused views, 3 nothing to go back to, 4 a reader was\n"
+     "1 failed, 2 usage, configuration or refused views, 3 no such subscription or nothing to go "
+     "back\n"
+     "to, 4 a reader was "
      "in the way",
      projection_rollback_options, 0, 1, 1, WEIR_NEEDS_CONFIG | WEIR_AS_PROJECTOR,
      weir_verb_projection_rollback},
@@ -136,7 +141,8 @@ const weir_command weir_projection_commands[] = {
      "schema depends on it.",
      "  weir projection drop user_list --generation 1\n"
      "  weir projection drop user_list --generation 1 --execute\n",
-     "1 failed, 2 usage, configuration or still used, 3 no such generation, 4 somebody was in the\n"
+     "1 failed, 2 usage, configuration or still used, 3 no such subscription or generation, 4 "
+     "somebody was in the\n"
      "way",
      projection_drop_options, 0, 1, 1, WEIR_NEEDS_CONFIG | WEIR_AS_PROJECTOR,
      weir_verb_projection_drop},

@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "app/subscriptions.h"
 #include "app/table.h"
 
 bool weir_letter_id(const char *text, weir_error *error)
@@ -12,15 +13,10 @@ bool weir_letter_id(const char *text, weir_error *error)
            weir_fail(error, WEIR_FATE_CONFIG, "'%s' is no letter's id: a whole number", text);
 }
 
-bool weir_letter_aggregate(const weir_arguments *arguments, const char **type, const char **id,
-                           weir_error *error)
+void weir_letter_aggregate(const weir_arguments *arguments, const char **type, const char **id)
 {
     *type = weir_arguments_text(arguments, "aggregate");
-    *id = *type ? weir_arguments_word(arguments, 0) : NULL;
-    return !*type || (*id && arguments->word_count == 1) ||
-           weir_fail(error, WEIR_FATE_CONFIG,
-                     "--aggregate needs a type and one id: "
-                     "--aggregate TYPE ID");
+    *id = weir_arguments_second(arguments, "aggregate");
 }
 
 void weir_letter_row(weir_table *table, const weir_column *columns, const weir_result *result,
@@ -37,7 +33,7 @@ void weir_letter_row(weir_table *table, const weir_column *columns, const weir_r
 
 static const weir_column list_columns[] = {{"id", "ID", true},
                                            {"subscription", "SUBSCRIPTION", false},
-                                           {"generation", NULL, true},
+                                           {"generation", "GENERATION", true},
                                            {"topic", "TOPIC", false},
                                            {"partition", "PARTITION", true},
                                            {"offset", "OFFSET", true},
@@ -74,21 +70,23 @@ bool weir_verb_dlq_list(weir_session *session, weir_error *error)
     const weir_arguments *arguments = &session->arguments;
     const char *type, *id, *status = weir_arguments_text(arguments, "status");
     char most[24];
-    if (!weir_letter_aggregate(arguments, &type, &id, error))
-        return false;
-    if (!type && arguments->word_count > 0)
+    weir_letter_aggregate(arguments, &type, &id);
+    if (arguments->word_count > 0)
         return weir_fail(error, WEIR_FATE_CONFIG, "unexpected argument '%s': weir dlq show %s?",
                          arguments->words[0], arguments->words[0]);
     weir_store *store = weir_session_store(session, error);
     if (!store)
         return false;
-    weir_param params[] = {WEIR_PARAM_TEXT(weir_arguments_text(arguments, "subscription")),
-                           WEIR_PARAM_TEXT(type), WEIR_PARAM_TEXT(id),
+    weir_connection *connection = weir_store_connection(store);
+    const char *subscription = weir_arguments_text(arguments, "subscription");
+    weir_param params[] = {WEIR_PARAM_TEXT(subscription), WEIR_PARAM_TEXT(type),
+                           WEIR_PARAM_TEXT(id),
                            WEIR_PARAM_TEXT(strcmp(status, "all") == 0 ? NULL : status),
                            weir_param_integer(weir_arguments_integer(arguments, "limit"), most)};
-    weir_result *letters =
-        weir_connection_query(weir_store_connection(store), "cli_letter_list", params, 5, error);
-    if (letters) {
+    weir_result *letters = weir_connection_query(connection, "cli_letter_list", params, 5, error);
+    bool ok = letters && (weir_result_rows(letters) > 0 || !subscription ||
+                          weir_subscription_known(connection, subscription, error));
+    if (ok) {
         weir_table *table = weir_table_new(&session->output, session->format, list_columns);
         for (int row = 0; row < weir_result_rows(letters); row++)
             put_letter(table, letters, row);
@@ -96,5 +94,5 @@ bool weir_verb_dlq_list(weir_session *session, weir_error *error)
     }
     weir_result_free(letters);
     weir_store_close(store);
-    return letters != NULL;
+    return ok;
 }

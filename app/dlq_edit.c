@@ -1,6 +1,7 @@
 /* dlq edit: another value for a letter, to be applied instead of its original, which stays. */
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "app/dlq.h"
 #include "app/dlq_value.h"
@@ -45,24 +46,35 @@ static bool store_edit(weir_connection *connection, const char *id, const weir_b
     return done != NULL;
 }
 
+/* say: first is the one that waits before it, as an array of one; NULL: none does. */
+static void say(const char *id, bool execute, bool retry, const char *first)
+{
+    const char *then = retry ? (execute ? "the runtime tries its aggregate again"
+                                        : "its aggregate would be tried again")
+                             : "`weir dlq retry` makes the runtime try it";
+    fprintf(stderr, "weir: letter %s %s; %s", id, execute ? "is edited" : "would be edited", then);
+    if (first)
+        fprintf(stderr, ", letter %.*s first, behind which it waits", (int)strlen(first) - 2,
+                first + 1);
+    fprintf(stderr, "%s\n", execute ? "" : "; add --execute");
+}
+
 static bool edit(weir_connection *connection, const weir_arguments *arguments,
                  const weir_buffer *json, weir_error *error)
 {
     const char *id = weir_arguments_word(arguments, 0);
     bool execute = weir_arguments_flag(arguments, "execute");
     bool retry = weir_arguments_flag(arguments, "retry");
-    char *ids = weir_format("{%s}", id), *heads = NULL;
+    char *ids = weir_format("{%s}", id), *heads = NULL, *marked = NULL;
     bool ok =
         weir_connection_execute(connection, "BEGIN", error) &&
         weir_letters_lock(connection, ids, error) && store_edit(connection, id, json, error) &&
-        (!retry || weir_letters_mark(connection, ids, "retry", "after an edit", &heads, error)) &&
+        (heads = weir_letters_heads(connection, ids, error)) != NULL &&
+        (!retry || weir_letters_mark(connection, ids, "retry", "after an edit", &marked, error)) &&
         weir_connection_execute(connection, execute ? "COMMIT" : "ROLLBACK", error);
-    if (ok && !execute)
-        fprintf(stderr, "weir: letter %s would be edited; add --execute\n", id);
-    else if (ok)
-        fprintf(stderr, "weir: letter %s is edited; %s\n", id,
-                retry ? "the runtime tries its aggregate again"
-                      : "`weir dlq retry` makes the runtime try it");
+    if (ok)
+        say(id, execute, retry, strcmp(heads, ids) == 0 ? NULL : heads);
+    free(marked);
     free(heads);
     free(ids);
     return ok;

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "app/dlq.h"
+#include "app/subscriptions.h"
 #include "app/table.h"
 
 /* Which letters; exactly one kind. */
@@ -40,20 +41,22 @@ bool weir_letters_lock(weir_connection *connection, const char *ids, weir_error 
     return ok;
 }
 
+char *weir_letters_heads(weir_connection *connection, const char *ids, weir_error *error)
+{
+    const weir_param params[] = {WEIR_PARAM_TEXT(ids)};
+    weir_result *first = weir_connection_query(connection, "cli_letter_heads", params, 1, error);
+    char *heads = first ? value_of(first, 0) : NULL;
+    weir_result_free(first);
+    return heads;
+}
+
 bool weir_letters_mark(weir_connection *connection, const char *ids, const char *action,
                        const char *how, char **heads, weir_error *error)
 {
-    const weir_param asked[] = {WEIR_PARAM_TEXT(ids)};
-    *heads = NULL;
-    if (strcmp(action, "retry") == 0) {
-        weir_result *first = weir_connection_query(connection, "cli_letter_heads", asked, 1, error);
-        *heads = first ? value_of(first, 0) : NULL;
-        weir_result_free(first);
-        if (!*heads)
-            return false;
-    } else {
-        *heads = weir_strdup(ids);
-    }
+    *heads = strcmp(action, "retry") == 0 ? weir_letters_heads(connection, ids, error)
+                                          : weir_strdup(ids);
+    if (!*heads)
+        return false;
     const weir_param params[] = {WEIR_PARAM_TEXT(*heads), WEIR_PARAM_TEXT(action),
                                  WEIR_PARAM_TEXT(ids), WEIR_PARAM_TEXT(how)};
     weir_result *marked = weir_connection_query(connection, "cli_letter_mark", params, 4, error);
@@ -80,9 +83,10 @@ static bool find_ids(weir_connection *connection, selection *of, weir_error *err
     of->ids = value_of(found, 0);
     bool known = weir_result_bool(found, 0, 1);
     weir_result_free(found);
-    return known || weir_fail_code(error, WEIR_FATE_POISON, WEIR_NOT_FOUND,
-                                   "there is no subscription %s", of->subscription);
+    return known || weir_subscription_known(connection, of->subscription, error);
 }
+
+#define SERVING 10 /* of cli_letter_effect, behind what is shown */
 
 static const weir_column columns[] = {{"id", "ID", true},
                                       {"subscription", "SUBSCRIPTION", false},
@@ -97,22 +101,24 @@ static const weir_column columns[] = {{"id", "ID", true},
                                       {0}};
 
 static bool show_effect(weir_session *session, weir_connection *connection, const char *heads,
-                        const char *action, int *aggregates, weir_error *error)
+                        const char *action, int *aggregates, int *others, weir_error *error)
 {
     const weir_param params[] = {WEIR_PARAM_TEXT(heads), WEIR_PARAM_TEXT(action)};
     weir_result *rows = weir_connection_query(connection, "cli_letter_effect", params, 2, error);
     if (!rows)
         return false;
     weir_table *table = weir_table_new(&session->output, session->format, columns);
-    for (int row = 0; row < weir_result_rows(rows); row++)
+    for (int row = 0; row < weir_result_rows(rows); row++) {
         weir_letter_row(table, columns, rows, row);
+        *others += !weir_result_bool(rows, row, SERVING);
+    }
     weir_table_end(table);
     *aggregates = weir_result_rows(rows);
     weir_result_free(rows);
     return true;
 }
 
-static void say(const char *action, bool execute, int aggregates)
+static void say(const char *action, bool execute, int aggregates, int others)
 {
     const char *s = aggregates == 1 ? "" : "s";
     if (aggregates == 0)
@@ -125,21 +131,27 @@ static void say(const char *action, bool execute, int aggregates)
                 "weir: marked: %s, of %d aggregate%s. The runtime carries it out, within a second "
                 "when it runs: see `weir dlq list --status all`, `weir dlq show ID`\n",
                 action, aggregates, s);
+    if (others > 0)
+        fprintf(stderr,
+                "weir: of these, %d of a generation that does not serve: `weir projection rebuild "
+                "NAME --execute`, which goes on with an unfinished one, carries that out; for a "
+                "kept one nothing does before a rollback to it\n",
+                others);
 }
 
 static bool mark(weir_session *session, weir_connection *connection, selection *of,
                  const char *action, const char *how, weir_error *error)
 {
     bool execute = weir_arguments_flag(&session->arguments, "execute");
-    int aggregates = 0;
+    int aggregates = 0, others = 0;
     char *heads = NULL;
     bool ok = weir_connection_execute(connection, "BEGIN", error) &&
               find_ids(connection, of, error) &&
               weir_letters_mark(connection, of->ids, action, how, &heads, error) &&
-              show_effect(session, connection, heads, action, &aggregates, error) &&
+              show_effect(session, connection, heads, action, &aggregates, &others, error) &&
               weir_connection_execute(connection, execute ? "COMMIT" : "ROLLBACK", error);
     if (ok)
-        say(action, execute, aggregates);
+        say(action, execute, aggregates, others);
     free(heads);
     return ok;
 }
@@ -164,7 +176,7 @@ static bool selection_of(const weir_arguments *arguments, selection *of, const c
     bool aggregate = weir_arguments_has(arguments, "aggregate");
     bool all = weir_arguments_flag(arguments, "all");
     of->subscription = weir_arguments_text(arguments, "subscription");
-    bool ids = arguments->word_count > 0 && !aggregate;
+    bool ids = arguments->word_count > 0;
     *how = ids ? NULL : aggregate ? "of its aggregate" : all ? "of all" : "of its subscription";
     if (ids + aggregate + all + (of->subscription != NULL) != 1)
         return weir_fail(error, WEIR_FATE_CONFIG,
@@ -172,7 +184,8 @@ static bool selection_of(const weir_arguments *arguments, selection *of, const c
                          "--all, one of these");
     if (ids)
         return ids_of(arguments, &of->ids, error);
-    return weir_letter_aggregate(arguments, &of->aggregate_type, &of->aggregate_id, error);
+    weir_letter_aggregate(arguments, &of->aggregate_type, &of->aggregate_id);
+    return true;
 }
 
 static bool run(weir_session *session, const char *action, weir_error *error)

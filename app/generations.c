@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "app/generations.h"
+#include "app/subscriptions.h"
 #include "app/verbs.h"
 
 #define COUNTED 1000000 /* cli_generations.sql counts one more at most */
@@ -116,7 +117,8 @@ bool weir_verb_projection_rollback(weir_session *session, weir_error *error)
     if (!store)
         return false;
     weir_connection *connection = weir_store_connection(store);
-    bool ok = weir_generation_previous(connection, name, &to, error);
+    bool ok = weir_subscription_known(connection, name, error) &&
+              weir_generation_previous(connection, name, &to, error);
     if (ok && weir_arguments_flag(arguments, "execute"))
         ok = roll_back(session, connection, name, to, replace_views, error);
     else if (ok)
@@ -166,13 +168,13 @@ bool weir_verb_projection_drop(weir_session *session, weir_error *error)
     if (!store)
         return false;
     weir_connection *connection = weir_store_connection(store);
-    bool ok;
-    if (weir_arguments_flag(arguments, "execute")) {
+    bool ok = weir_subscription_known(connection, name, error);
+    if (ok && weir_arguments_flag(arguments, "execute")) {
         ok = weir_generation_drop(connection, name, generation, &session->stop, patience(session),
                                   error);
         if (ok)
             fprintf(stderr, "weir: done: generation %d of %s is gone\n", generation, name);
-    } else {
+    } else if (ok) {
         ok = explain_drop(session, connection, name, generation, error);
     }
     weir_store_close(store);

@@ -13,6 +13,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define WHY ((size_t)64 * 1024)
+
 /* joined puts the names of a NULL-terminated list into text, with a separator between. */
 static char *joined(const char *const *names, const char *quote)
 {
@@ -66,6 +68,7 @@ typedef struct status {
     bool started, stopped, paused;
     bool measured;
     weir_lag lag;
+    weir_error unmeasured;   /* why not */
     int64_t parked, waiting; /* aggregates, letters */
 } status;
 
@@ -116,9 +119,35 @@ static void write_reason(weir_table *table, const status *at)
     free(json);
 }
 
+static void put_json(weir_buffer *json, const char *text)
+{
+    if (text)
+        weir_buffer_json(json, text, strlen(text));
+    else
+        weir_buffer_text(json, "null");
+}
+
 static const char *kind_of(bool handler)
 {
     return handler ? "handler" : "projection";
+}
+
+/* write_why: what stopped it, and why its lag is not known; one column for the eye. */
+static void write_why(weir_table *table, const status *at)
+{
+    weir_buffer stopped = WEIR_BUFFER(WHY), unmeasured = WEIR_BUFFER(WHY);
+    const char *why = at->stopped ? weir_result_value(at->row, 0, 2) : NULL;
+    const char *lag = at->unmeasured.code == WEIR_OK ? NULL : at->unmeasured.message;
+    char *shown = why   ? weir_strdup(why)
+                  : lag ? weir_format("lag unknown: %s", lag)
+                        : weir_strdup("");
+    put_json(&stopped, why);
+    put_json(&unmeasured, lag);
+    weir_table_json(table, stopped.data, shown);
+    weir_table_json(table, unmeasured.data, "");
+    free(shown);
+    weir_buffer_free(&stopped);
+    weir_buffer_free(&unmeasured);
 }
 
 static void write_status(weir_table *table, const status *at)
@@ -145,7 +174,7 @@ static void write_status(weir_table *table, const status *at)
     write_reason(table, at);
     weir_table_text(table, at->paused ? weir_result_value(at->row, 0, 6) : NULL);
     weir_table_text(table, at->paused ? weir_result_value(at->row, 0, 7) : NULL);
-    weir_table_text(table, at->stopped ? weir_result_value(at->row, 0, 2) : NULL);
+    write_why(table, at);
     weir_table_text(table, kind_of(at->handler));
 }
 
@@ -189,7 +218,9 @@ static bool report_one(report *to, const weir_member *member, weir_error *error)
     if (at.started)
         at.measured = weir_lag_measure(
             to->session->config, to->store, at.name, (int)weir_result_integer(row, 0, 0),
-            weir_member_types(member), weir_member_foreign(member), &at.lag, &to->kafka);
+            weir_member_types(member), weir_member_foreign(member), &at.lag, &at.unmeasured);
+    if (at.unmeasured.code != WEIR_OK)
+        to->kafka = at.unmeasured;
     write_status(to->table, &at);
     to->beyond += exceeds(&at, &to->most);
     weir_result_free(row);
@@ -213,7 +244,7 @@ static bool report_others(report *to, const weir_member *member, weir_error *err
         for (int column = 0; column < 4; column++) /* lag in seconds to parked */
             weir_table_text(to->table, NULL);
         weir_table_number(to->table, weir_result_integer(rows, i, 6));
-        for (int column = 0; column < 5; column++)
+        for (int column = 0; column < 6; column++)
             weir_table_text(to->table, NULL);
         weir_table_text(to->table, kind_of(!member->projection));
     }
@@ -237,6 +268,7 @@ static const weir_column columns[] = {{"projection", "PROJECTION", false},
                                       {"paused_at", NULL, false},
                                       {"paused_by", NULL, false},
                                       {"stopped_why", "WHY", false},
+                                      {"lag_unknown", NULL, false},
                                       {"kind", NULL, false},
                                       {0}};
 
@@ -251,7 +283,12 @@ static bool report_all(report *to, const weir_runtime *runtime, weir_error *erro
     if (!ok)
         return false;
     if (to->kafka.fate != WEIR_FATE_NONE) {
+        if (!weir_output_flush(&to->session->output,
+                               error)) /* what is known is data all the same */
+            return false;
         *error = to->kafka;
+        if (error->code == WEIR_NOT_FOUND) /* a topic: what was asked for is there */
+            error->code = WEIR_FAILED;
         return weir_error_prefix(error, "lag could not be measured");
     }
     return to->beyond == 0 ||

@@ -10,6 +10,7 @@
 
 #include "app/projection_control.h"
 #include "app/read_options.h"
+#include "app/subscriptions.h"
 #include "app/table.h"
 #include "consumer/foreign.h"
 
@@ -63,8 +64,9 @@ static bool hold(reset *to, weir_error *error)
         return false;
     bool ok = true, here = weir_result_rows(found) > 0;
     if (!here)
-        ok = weir_fail_code(error, WEIR_FATE_CONFIG, WEIR_NOT_FOUND,
-                            "there is no subscription %s: one is known from its first run on",
+        ok = weir_subscription_known(to->connection, to->name, error) &&
+             weir_fail_code(error, WEIR_FATE_CONFIG, WEIR_NOT_FOUND,
+                            "no generation of %s serves: it has none but an unfinished one",
                             to->name);
     else if (!weir_result_bool(found, 0, 2) && weir_result_bool(found, 0, 3) && to->execute)
         ok = weir_fail(error, WEIR_FATE_CONFLICT,

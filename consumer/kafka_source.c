@@ -188,7 +188,8 @@ weir_poll weir_source_poll(weir_source *source, int timeout_ms, weir_message *me
     source->held = rd_kafka_consumer_poll(source->kafka, timeout_ms);
     if (source->changed) {
         source->changed = false;
-        if (source->joined) /* what is taken away may be so because nobody answered */
+        /* What is taken away may be so because nobody answered; alone, nobody was asked. */
+        if (source->joined && !source->alone)
             note_works(source);
         return WEIR_POLL_CHANGED;
     }

@@ -73,6 +73,8 @@ bool weir_plugin_run_fail(weir_plugin_run *run, int64_t event, const weir_error 
     run->error = *error;
     if (error->fate == WEIR_FATE_NONE || error->fate == WEIR_FATE_CONFLICT)
         run->error.fate = WEIR_FATE_POISON;
+    if (!*error->message) /* a letter must say something */
+        weir_fail(&run->error, run->error.fate, "the handler returned false without weir_fail");
     run->calls->hindered = run->error.fate == WEIR_FATE_RETRY;
     run->calls->accused = at == SIZE_MAX ? 0 : at + 1;
     return refuse(run);

@@ -88,7 +88,9 @@ bool weir_projection_end_source(weir_projection *projection, bool from, int fore
                                     "'from' and 'topic' exclude each other: a projection reads "
                                     "aggregate types or topics that weir did not write");
     if (!from && !topic)
-        return weir_projection_fail(projection, line, error, "the directive 'from' is missing");
+        return weir_projection_fail(projection, line, error,
+                                    "the directive 'from' is missing, or 'topic' for topics that "
+                                    "weir did not write");
     if (!topic && foreign_line)
         return weir_projection_fail(projection, foreign_line, error,
                                     "'format', 'type', 'time' and 'data' go with 'topic' only");

@@ -63,7 +63,7 @@ bool weir_generation_previous(weir_connection *connection, const char *name, int
                               "%s: no generation is kept from before generation %d, which serves",
                               name, serving);
     return weir_fail_code(error, WEIR_FATE_CONFIG, WEIR_NOT_FOUND,
-                          "no generation of '%s' serves: it has never run", name);
+                          "no generation of '%s' serves: it has none but unfinished ones", name);
 }
 
 bool weir_run_made(weir_connection *connection, const char *maker, const weir_param *params,

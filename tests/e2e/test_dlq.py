@@ -59,6 +59,9 @@ def test_list_shows_what_waits_and_selects(letters, shop):
     assert listed(shop, "--subscription", "orders") == [b]
     assert listed(shop, "--aggregate", "user", "a") == [a1, a2]
     assert listed(shop, "--limit", "1") == [a1]
+    assert listed(shop, "--subscription", "orders", "--status", "skipped") == []
+    unknown = shop.weir("dlq", "list", "--subscription", "user", check=False)
+    assert unknown.code == 3 and "no subscription user" in unknown.stderr and "did you mean 'users'?" in unknown.stderr
     first = shop.weir("dlq", "list", "-o", "jsonl").jsonl()[0]
     expected = {
         "subscription": "users", "topic": "t", "partition": 0, "offset": 101, "position": 1, "aggregate_type": "user",
@@ -68,7 +71,7 @@ def test_list_shows_what_waits_and_selects(letters, shop):
     }
     assert {key: first[key] for key in expected} == expected
     table = shop.weir("dlq", "list").stdout.splitlines()
-    assert len(table) == 4 and "NEXT REDRIVE" in table[0] and "refused" in table[1] and "behind" in table[2]
+    assert len(table) == 4 and "GENERATION" in table[0] and "NEXT REDRIVE" in table[0] and "refused" in table[1] and "behind" in table[2]
 
 
 @pytest.mark.parametrize("arguments", [("--aggregate", "user"), ("17",), ("--status", "lost"), ("--aggregate", "user", "a", "b")])
@@ -167,6 +170,11 @@ def test_what_is_missing_or_over_is_refused_by_name_and_nothing_is_half_done(let
     assert letters.marks() == {} and shop.sql("SELECT * FROM weir.dead_letter_log") == []
     nothing = shop.weir("dlq", verb, "--aggregate", "user", "z", "--execute")
     assert "no letter waits" in nothing.stderr
+    assert "does not serve" not in shop.weir("dlq", verb, first).stderr
+    shop.sql("UPDATE weir.subscriptions SET serving = false WHERE subscription = 'users'")
+    letters.add("a", "orders")
+    others = shop.weir("dlq", verb, "--all", "--execute").stderr
+    assert "of 2 aggregates" in others and "of these, 1 of a generation that does not serve" in others
 
 
 @pytest.mark.parametrize("verb", ["retry", "discard"])
@@ -188,7 +196,11 @@ def test_edit_keeps_the_original_and_notes_it(letters, shop):
     assert (bytes(value), bytes(edited), mark) == (b'{"n": 1}', path.read_bytes(), None)
     assert [action for action, _, _ in letters.trail(id)] == ["edit"]
     behind = letters.add("a")
-    shop.weir("dlq", "edit", behind, "--data", "-", "--retry", "--execute", input="3")
+    dry = shop.weir("dlq", "edit", behind, "--data", "-", "--retry", input="3").stderr
+    assert f"would be tried again, letter {id} first" in dry and letters.marks() == {}
+    done = shop.weir("dlq", "edit", behind, "--data", "-", "--retry", "--execute", input="3").stderr
+    assert f"tries its aggregate again, letter {id} first" in done
+    assert "first" not in shop.weir("dlq", "edit", id, "--data", path).stderr
     assert letters.marks() == {id: "retry"}
     assert [action for action, _, _ in letters.trail(behind)] == ["edit", "retry"]
 

@@ -402,7 +402,7 @@ def test_a_rebuild_refuses_to_hold_less_than_before(shop):
 
 @pytest.mark.once
 def test_what_needs_the_stores_events_says_so(shop):
-    payments(shop)
+    stranger = payments(shop)
     shop.weir("run", "--once")
     name, t = "payments", f"{shop.prefix}.payments"
     for command in (["verify", "projection", name], ["projection", "step", name, "--aggregate", t, "a"],
@@ -424,6 +424,19 @@ def test_what_needs_the_stores_events_says_so(shop):
     file = shop.projection("payments", PAYMENTS.replace("-- topic: {topic}", "-- from: thing"))
     refused = shop.weir("run", "--once", check=False)
     assert refused.code == 2 and "another name" in refused.stderr
+    # One topic that is gone hides no row, of others nor of its own.
+    Stranger(shop, "other").write(("p-1", {"n": 1}))
+    shop.projection("others", PAYMENTS.replace("projection: payments", "projection: others").format(topic=f"{shop.prefix}.other"))
+    shop.weir("run", "--once", "others")
+    file.write_text(PAYMENTS.format(topic=t))
+    stranger.remove()
+    gone = shop.weir("projection", "status", "-o", "json", check=False)
+    assert gone.code == 1 and f"Kafka has no topic {t}" in gone.stderr
+    rows = {row["projection"]: row for row in gone.json()}
+    assert rows["others"]["lag_events"] == 0 and rows["others"]["lag_unknown"] is None
+    assert rows[name]["lag_events"] is None and rows[name]["lag_unknown"] == f"Kafka has no topic {t}"
+    assert f"lag unknown: Kafka has no topic {t}" in shop.weir("projection", "status", check=False).stdout
+    (file.parent / "others.sql").unlink()
     # A topic of the relay's is read by `from`.
     shop.append("thing", "t-1", {"type": "made", "data": {}})
     shop.weir("relay", "--once")

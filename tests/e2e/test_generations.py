@@ -62,7 +62,10 @@ def test_there_must_be_something_to_go_back_to(counted):
     result = counted.weir("projection", "rollback", "counts", check=False)
     assert result.code == 3 and "no generation is kept from before generation 1" in result.stderr
     result = counted.weir("projection", "rollback", "never", "--execute", check=False)
-    assert result.code == 3 and "it has never run" in result.stderr
+    assert result.code == 3 and "there is no subscription never: one is known from its first run on" in result.stderr
+    for wrong in (["rollback"], ["drop", "--generation", "1"], ["reset", "--to-earliest"]):
+        result = counted.weir("projection", *wrong, "count", check=False)
+        assert result.code == 3 and "did you mean 'counts'?" in result.stderr, wrong
     result = counted.weir("projection", "drop", "counts", "--generation", "1", "--execute", check=False)
     assert result.code == 2 and "generation 1 serves" in result.stderr
     assert counted.weir("projection", "drop", "counts", check=False).code == 2

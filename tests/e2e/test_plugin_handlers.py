@@ -21,6 +21,7 @@ FAULTS = {
     "exit": "the handler's process ended before it was done (exit code 0",
     "hang": f"the handler hangs: it did not answer within {TIMEOUT_MS} ms",
     "refuse": "no such customer",
+    "refuse without a word": "the handler returned false without weir_fail",
     "violate": 'witness: INSERT INTO seen (position) VALUES (NULL): null value in column "position"',
     "violate in a query": 'VALUES (NULL) RETURNING 1: null value in column "position"',
 }

@@ -90,6 +90,8 @@ static void test_what_is_unknown_is_refused_with_a_suggestion(void **state)
         {{"weir", "projection", "step", "p", "--aggregate", "user"}, "--aggregate TYPE ID"},
         {{"weir", "read", "--limit", "0"}, "whole number from 1"},
         {{"weir", "read", "--limit", "3x"}, "whole number from 1"},
+        {{"weir", "projection", "rebuild", "--parallel", "65"},
+         "whole number from 1 to 64, not '65'"},
         {{"weir", "read", "--limit=9223372036854775808"}, "whole number from 1"},
         {{"weir", "read", "--backwards=yes"}, "takes no value"},
         {{"weir", "read", "-o", "xml"}, "one of table|json|jsonl"},

@@ -66,6 +66,8 @@ static bool misbehave(weir_transaction *tx, const weir_event *event, weir_error 
         printf("a handler may print\n");
     if (asks(event, "say much"))
         return say_much(tx, error);
+    if (asks(event, "refuse without a word"))
+        return false;
     if (asks(event, "refuse"))
         return weir_fail(error, WEIR_FATE_POISON, "no such customer");
     if (asks(event, "later") && !there("open"))
