@@ -24,8 +24,10 @@ static const weir_option projection_rebuild_options[] = {
            "store, or kafka: the topics, and what they lack from the store"),
     FLAG("verify", "compare with an independent fold before the switch"),
     FLAG("replace-views", "drop and make again the views that must lose or change columns"),
-    NUMBER("wait", "SECONDS", "60", 0, "how long to wait for readers that are in the way"),
-    FLAG("force", "do not wait for readers with older snapshots; switch also if more is parked"),
+    NUMBER("wait", "SECONDS", "60", 0,
+           "how long to wait for readers that are in the way, or the relay"),
+    FLAG("force",
+         "do not wait for older snapshots; switch also if more is parked, or less is left"),
     TEXT("until", "TIME", "only what was recorded until then, RFC 3339; with --into"),
     TEXT("into", "SCHEMA", "make the tables of --until there; nothing that serves is touched"),
     FLAG("execute", "do it"),
@@ -98,7 +100,10 @@ const weir_command weir_projection_commands[] = {
      "switch waits for such readers (--wait), or does not (--force). Events that a handler "
      "refuses\n"
      "become dead letters of the new generation. Where they park aggregates that the old one does\n"
-     "not, it goes on serving, unless --force is given. --verify compares every row of the new\n"
+     "not, it goes on serving, unless --force is given. Topics that weir did not write are read\n"
+     "--from kafka only; what retention has removed of them, or is lost otherwise, is refused\n"
+     "unless --force is given, since the new tables would hold less. --verify compares every row "
+     "of the new\n"
      "tables with a fold of the events, one by one; a difference ends it, and the old ones serve "
      "on.\n"
      "\n"
@@ -110,9 +115,8 @@ const weir_command weir_projection_commands[] = {
      "  weir projection rebuild --all --parallel 2 --execute\n"
      "  weir projection rebuild user_list --until 2025-11-18T14:05:00Z --into tuesday --execute\n",
      "1 failed, rows differ, or more is parked, 2 usage, configuration or views that cannot be\n"
-     "kept, 3 no projection of that name, it is being rebuilt, or the schema exists, 4 a reader "
-     "was\n"
-     "in the way",
+     "kept, 3 no projection or topic of that name, it is being rebuilt, or the schema exists,\n"
+     "4 a reader was in the way, or the topics lack events",
      projection_rebuild_options, 0, 0, -1, WEIR_NEEDS_CONFIG | WEIR_AS_PROJECTOR,
      weir_verb_projection_rebuild},
     {"projection rollback", "NAME", "take readers back to the generation before",

@@ -16,6 +16,7 @@
 #include "app/trial.h"
 
 #define MARK "unfinished: weir projection rebuild --until goes on from here, by beginning anew"
+#define MADE "made by weir projection rebuild; drop it at will"
 #define PATIENCE_MS 30000
 #define TICK_MS 50
 
@@ -36,7 +37,7 @@ static bool read_goal(past *p, weir_error *error)
     if (!until || !p->trial.schema)
         return weir_fail(error, WEIR_FATE_CONFIG, "--until TIME and --into SCHEMA go together");
     if (!weir_read_time("until", until, as_of_us, error) ||
-        !weir_trial_check(p->trial.schema, error))
+        !weir_trial_check(p->trial.schema, p->name, error))
         return false;
     weir_clock_format(*as_of_us, p->time);
     return true;
@@ -77,7 +78,8 @@ static bool settle(past *p, int64_t drawn, weir_error *error)
     }
 }
 
-static bool find_schema(past *p, bool *exists, bool *unfinished, weir_error *error)
+/* ours: it was made by this command, and finished. */
+static bool find_schema(past *p, bool *exists, bool *unfinished, bool *ours, weir_error *error)
 {
     const weir_param schema = WEIR_PARAM_TEXT(p->trial.schema);
     weir_result *found = weir_connection_query(p->connection, "refold_schema", &schema, 1, error);
@@ -86,18 +88,19 @@ static bool find_schema(past *p, bool *exists, bool *unfinished, weir_error *err
     *exists = weir_result_rows(found) > 0;
     const char *comment = *exists ? weir_result_value(found, 0, 0) : NULL;
     *unfinished = comment && strcmp(comment, MARK) == 0;
+    *ours = comment && strstr(comment, MADE);
     weir_result_free(found);
     return true;
 }
 
 static bool check_schema(past *p, weir_error *error)
 {
-    bool exists, unfinished;
-    if (!find_schema(p, &exists, &unfinished, error))
+    bool exists, unfinished, ours;
+    if (!find_schema(p, &exists, &unfinished, &ours, error))
         return false;
     if (exists && !unfinished)
-        return weir_fail(error, WEIR_FATE_CONFLICT,
-                         "schema \"%s\" exists: drop it, or name another one", p->trial.schema);
+        return weir_fail(error, WEIR_FATE_CONFLICT, "schema \"%s\" exists: %sname another one",
+                         p->trial.schema, ours ? "drop it, or " : "");
     if (exists)
         fprintf(stderr, "weir: schema \"%s\" is left from an interrupted run: begun anew\n",
                 p->trial.schema);
@@ -120,8 +123,7 @@ static bool lead(past *p, weir_error *error)
 static bool fill(past *p, int64_t drawn, weir_error *error)
 {
     weir_store *work = NULL;
-    char *done = weir_format("%s as of %s, made by weir projection rebuild; drop it at will",
-                             p->name, p->time);
+    char *done = weir_format("%s as of %s, " MADE, p->name, p->time);
     p->trial.done = done;
     bool ok = lead(p, error) && check_schema(p, error) && settle(p, drawn, error) &&
               (work = weir_session_store(p->session, error)) &&

@@ -10,6 +10,7 @@
 #include "app/projection_as_of.h"
 #include "app/runtime.h"
 #include "app/verbs.h"
+#include "consumer/foreign.h"
 
 typedef struct shown {
     weir_progress line;
@@ -57,15 +58,21 @@ static void show(void *context, const weir_rebuild_progress *progress)
     bool filling = strcmp(progress->stage, "filling") == 0;
     if (filling)
         weir_progress_show(&to->line, "filling", "events", progress->done, progress->all);
-    if (to->said && strcmp(to->said, progress->stage) == 0)
+    if (to->said &&
+        (strcmp(to->said, progress->stage) == 0 || strcmp(progress->stage, "switching") == 0))
         return;
     weir_progress_clear(&to->line);
     if (!to->said)
         fprintf(stderr, "weir: %s generation %d\n", progress->resumed ? "going on with" : "filling",
                 progress->generation);
-    else if (strcmp(progress->stage, "switching") != 0)
+    else
         fprintf(stderr, "weir: %s\n", progress->stage);
     to->said = progress->stage;
+}
+
+static bool is_from_kafka(const weir_arguments *arguments)
+{
+    return strcmp(weir_arguments_text(arguments, "from"), "kafka") == 0;
 }
 
 /* The aggregate types with commas. */
@@ -78,54 +85,156 @@ static char *joined_types(const weir_projection *projection)
     return text.data;
 }
 
-static bool explain(weir_session *session, weir_connection *connection,
-                    const weir_projection *projection, weir_error *error)
+static void name_tables(weir_output *output, const weir_projection *projection, int begun)
 {
-    const char *name = weir_projection_name(projection);
-    if (!weir_projection_needs_store(projection,
-                                     "it cannot be made anew, not even --from kafka: rename it, "
-                                     "and the new one reads its topics",
-                                     error))
-        return false;
+    if (begun)
+        weir_output_format(output, "would go on with generation %d of %s, unfinished,", begun,
+                           weir_projection_name(projection));
+    else
+        weir_output_format(output, "would make new tables of %s", weir_projection_name(projection));
+}
+
+static bool count_events(weir_output *output, weir_connection *connection,
+                         const weir_projection *projection, int begun, bool kafka,
+                         weir_error *error)
+{
     char *types = joined_types(projection);
     const weir_param param = WEIR_PARAM_TEXT(types);
-    int serving;
-    weir_result *count = NULL;
-    bool ok = weir_generation_serving(connection, name, &serving, error) &&
-              (count = weir_connection_query(connection, "cli_rebuild_events", &param, 1, error));
-    if (ok) {
-        weir_output_format(&session->output,
-                           "would make new tables of %s from %s events of the store, while ", name,
+    weir_result *count = weir_connection_query(connection, "cli_rebuild_events", &param, 1, error);
+    if (count) {
+        name_tables(output, projection, begun);
+        weir_output_format(output,
+                           kafka ? " from the topics, with the %s events that the store has"
+                                 : " from %s events of the store",
                            weir_result_value(count, 0, 0));
-        if (serving)
-            weir_output_format(&session->output, "generation %d serves, and keep that one\n",
-                               serving);
-        else
-            weir_output_text(&session->output, "nothing serves yet\n");
-        weir_output_text(&session->output, "Nothing was done: add --execute\n");
     }
     weir_result_free(count);
     free(types);
-    return ok;
+    return count != NULL;
 }
 
-/* With --all, what has no events in the store is left out, and said. */
-static bool leaves_out(const weir_projection *projection, bool all)
+/* What the serving generation has read of a partition, as far as Kafka has lost it. */
+static void name_lost(weir_output *output, const weir_foreign_reach *reach, int serving,
+                      int64_t read_upto)
 {
-    if (!all || !weir_projection_foreign(projection))
+    if (reach->low > 0)
+        weir_output_format(output,
+                           "%s/%d begins at offset %" PRId64 ": retention removed what stood "
+                           "before, and generation %d has read there\n",
+                           reach->topic, (int)reach->partition, reach->low, serving);
+    if (read_upto > reach->high)
+        weir_output_format(output,
+                           "%s/%d ends at offset %" PRId64 ", and generation %d was read up to "
+                           "%" PRId64 ": the topic was made anew, or lost its end\n",
+                           reach->topic, (int)reach->partition, reach->high, serving, read_upto);
+}
+
+/* rows: cli_rebuild_read. */
+static bool name_all_lost(weir_output *output, const weir_foreign_reach *reaches, size_t count,
+                          int serving, const weir_result *rows)
+{
+    bool any = false;
+    for (int row = 0; row < weir_result_rows(rows); row++)
+        for (size_t i = 0; i < count; i++) {
+            const weir_foreign_reach *reach = &reaches[i];
+            int64_t read_upto = weir_result_integer(rows, row, 2);
+            if (strcmp(weir_result_value(rows, row, 0), reach->topic) != 0 ||
+                weir_result_integer(rows, row, 1) != reach->partition)
+                continue;
+            any = any || reach->low > 0 || read_upto > reach->high;
+            name_lost(output, reach, serving, read_upto);
+        }
+    return any;
+}
+
+/* Topics that weir did not write: what is lost there, nobody else has. */
+static bool count_messages(weir_output *output, weir_session *session, weir_connection *connection,
+                           const weir_projection *projection, int serving, int begun,
+                           weir_error *error)
+{
+    const weir_foreign *foreign = weir_projection_foreign(projection);
+    const char *name = weir_projection_name(projection);
+    char number[24];
+    const weir_param params[] = {WEIR_PARAM_TEXT(name), weir_param_integer(serving, number)};
+    weir_foreign_reach *reaches;
+    size_t count;
+    int64_t most = 0;
+    if (!weir_foreign_reaches(session->config, (const char *const *)foreign->topics, -1, &reaches,
+                              &count, error))
         return false;
-    fprintf(stderr, "weir: %s is left out: it reads topics that weir did not write\n",
-            weir_projection_name(projection));
+    weir_result *rows = weir_connection_query(connection, "cli_rebuild_read", params, 2, error);
+    for (size_t i = 0; i < count; i++)
+        most += reaches[i].high - reaches[i].low;
+    if (rows && name_all_lost(output, reaches, count, serving, rows))
+        weir_output_text(output, "The new tables would hold less: that takes --force\n");
+    if (rows) {
+        name_tables(output, projection, begun);
+        weir_output_format(output, " from at most %" PRId64 " messages in %zu partitions", most,
+                           count);
+    }
+    weir_result_free(rows);
+    free(reaches);
+    return rows != NULL;
+}
+
+static bool explain(weir_session *session, weir_connection *connection, weir_projection *projection,
+                    weir_error *error)
+{
+    weir_output *output = &session->output;
+    const weir_arguments *arguments = &session->arguments;
+    int serving, begun;
+    if (!weir_generation_serving(connection, weir_projection_name(projection), &serving, error) ||
+        !weir_generation_begun(projection, connection, &begun, error))
+        return false;
+    if (!(weir_projection_foreign(projection)
+              ? count_messages(output, session, connection, projection, serving, begun, error)
+              : count_events(output, connection, projection, begun, is_from_kafka(arguments),
+                             error)))
+        return false;
+    if (weir_arguments_integer(arguments, "parallel") > 1)
+        weir_output_format(output, " in %" PRId64 " lanes",
+                           weir_arguments_integer(arguments, "parallel"));
+    if (weir_arguments_flag(arguments, "verify"))
+        weir_output_text(output, ", compare them with an independent fold");
+    if (serving)
+        weir_output_format(output, ", while generation %d serves, and keep that one\n", serving);
+    else
+        weir_output_text(output, ", while nothing serves yet\n");
+    weir_output_text(output, "Nothing was done: add --execute\n");
     return true;
 }
 
-static bool explain_all(weir_session *session, const weir_runtime *runtime, bool all,
-                        weir_error *error)
+/* With --all, what has no events in the store is left out of a rebuild from there, and said. */
+static bool leaves_out(const weir_arguments *arguments, const weir_projection *projection)
+{
+    return weir_arguments_flag(arguments, "all") && !is_from_kafka(arguments) &&
+           weir_projection_foreign(projection);
+}
+
+/* What one of them cannot have is refused before anything is done for another. */
+static bool allow_all(const weir_arguments *arguments, const weir_runtime *runtime,
+                      weir_error *error)
+{
+    bool verify = weir_arguments_flag(arguments, "verify");
+    for (size_t i = 0; i < runtime->count; i++) {
+        const weir_projection *projection = runtime->members[i].projection;
+        if (leaves_out(arguments, projection))
+            fprintf(stderr,
+                    "weir: %s is left out: it reads topics that weir did not write (--from kafka "
+                    "rebuilds it)\n",
+                    weir_projection_name(projection));
+        else if (!weir_rebuild_allow(projection, is_from_kafka(arguments), verify, error))
+            return false;
+    }
+    return true;
+}
+
+static bool explain_all(weir_session *session, const weir_runtime *runtime, weir_error *error)
 {
     weir_store *store = weir_session_store(session, error);
     bool ok = store != NULL;
     for (size_t i = 0; ok && i < runtime->count; i++)
-        ok = leaves_out(runtime->members[i].projection, all) ||
+        ok = leaves_out(&session->arguments, runtime->members[i].projection) ||
              explain(session, weir_store_connection(store), runtime->members[i].projection, error);
     weir_store_close(store);
     return ok;
@@ -147,7 +256,7 @@ static bool rebuild_one(weir_session *session, weir_runtime *runtime, weir_proje
         .lanes = (int)weir_arguments_integer(arguments, "parallel"),
         .replace_views = weir_arguments_flag(arguments, "replace-views"),
         .force = weir_arguments_flag(arguments, "force"),
-        .from_kafka = strcmp(weir_arguments_text(arguments, "from"), "kafka") == 0,
+        .from_kafka = is_from_kafka(arguments),
         .verify = weir_arguments_flag(arguments, "verify"),
         .proof = {.limit = SHOWN_MOST,
                   .difference = show_difference,
@@ -171,8 +280,9 @@ static bool rebuild_one(weir_session *session, weir_runtime *runtime, weir_proje
                            " events: no difference\n",
                            name, options.proven.position, options.proven.events);
     weir_output_format(&session->output,
-                       "%s: generation %d serves, from %" PRId64 " events in %.1f s\n", name,
-                       options.progress.generation, options.progress.events, seconds);
+                       "%s: generation %d serves, from %" PRId64 " %sevents in %.1f s\n", name,
+                       options.progress.generation, options.progress.events,
+                       options.progress.resumed ? "more " : "", seconds);
     if (options.parked > 0)
         weir_output_format(&session->output,
                            "%" PRId64 " aggregates are parked in it: see `weir dlq list "
@@ -207,14 +317,15 @@ bool weir_verb_projection_rebuild(weir_session *session, weir_error *error)
         return weir_fail(error, WEIR_FATE_CONFIG, "give the name of a projection, or --all");
     weir_runtime runtime = {0};
     bool ok = weir_runtime_load(&runtime, session->config, &session->stop, arguments->words,
-                                arguments->word_count, error);
+                                arguments->word_count, error) &&
+              (past || allow_all(arguments, &runtime, error));
     if (ok && past)
         ok = weir_projection_as_of(session, &runtime, error);
     else if (ok && !weir_arguments_flag(arguments, "execute"))
-        ok = explain_all(session, &runtime, all, error);
+        ok = explain_all(session, &runtime, error);
     else
         for (size_t i = 0; ok && i < runtime.count; i++)
-            ok = leaves_out(runtime.members[i].projection, all) ||
+            ok = leaves_out(arguments, runtime.members[i].projection) ||
                  rebuild_one(session, &runtime, runtime.members[i].projection, error);
     weir_runtime_free(&runtime);
     return ok;

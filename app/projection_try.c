@@ -39,9 +39,9 @@ bool weir_verb_projection_try(weir_session *session, weir_error *error)
                     .limit = weir_arguments_integer(arguments, "limit")};
     if (!s.schema)
         return weir_fail(error, WEIR_FATE_CONFIG, "into which schema? --into SCHEMA");
-    if (weir_trial_check(s.schema, error) &&
-        (upcasters = weir_schema_open(session->config, error)) &&
+    if ((upcasters = weir_schema_open(session->config, error)) &&
         (projection = weir_projection_load(weir_arguments_word(arguments, 0), error)) &&
+        weir_trial_check(s.schema, weir_projection_name(projection), error) &&
         weir_projection_needs_store(projection, "there are no events to try it on", error)) {
         s.history = (weir_history){.upcasters = upcasters,
                                    .projection = projection,

@@ -15,11 +15,33 @@
 #define NAMED 20 /* refused events that are named; all are counted */
 #define SCHEMA_MOST 63
 
-bool weir_trial_check(const char *schema, weir_error *error)
+/* NAME__gN, NAME__verify. */
+static bool is_made_by_weir(const char *schema)
+{
+    const char *end = schema;
+    for (const char *next; (next = strstr(end, "__")); end = next + 1)
+        if (strcmp(next, "__verify") == 0 ||
+            (next[2] == 'g' && next[3] && strspn(next + 3, "0123456789") == strlen(next + 3)))
+            return true;
+    return false;
+}
+
+static bool is_taken(const char *schema, const char *projection)
+{
+    return strncmp(schema, "pg_", 3) == 0 || strcmp(schema, "weir") == 0 ||
+           strcmp(schema, "public") == 0 || strcmp(schema, "information_schema") == 0 ||
+           strcmp(schema, projection) == 0 || is_made_by_weir(schema);
+}
+
+bool weir_trial_check(const char *schema, const char *projection, weir_error *error)
 {
     bool ok = *schema && !isdigit((unsigned char)*schema) && strlen(schema) <= SCHEMA_MOST;
     for (const char *c = schema; ok && *c; c++)
         ok = islower((unsigned char)*c) || isdigit((unsigned char)*c) || *c == '_';
+    if (ok && is_taken(schema, projection))
+        return weir_fail(error, WEIR_FATE_CONFIG,
+                         "--into %s: that name is PostgreSQL's or weir's own; name another schema",
+                         schema);
     return ok || weir_fail(error, WEIR_FATE_CONFIG,
                            "--into must be of lower-case letters, digits and _, at most %d, not "
                            "'%s'",

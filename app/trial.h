@@ -23,8 +23,9 @@ typedef struct weir_trial {
     int64_t read, refused, begun_us;
 } weir_trial;
 
-/* weir_trial_check refuses (CONFIG) what cannot be the name of such a schema. */
-WEIR_MUST_USE bool weir_trial_check(const char *schema, weir_error *error);
+/* weir_trial_check refuses (CONFIG) what cannot be the name of such a schema: PostgreSQL's and
+ * weir's own, that of the projection's views, and those that generations and proofs have. */
+WEIR_MUST_USE bool weir_trial_check(const char *schema, const char *projection, weir_error *error);
 
 /* weir_trial_open makes schema and tables; projection is history's. CONFLICT: the schema exists.
  * Close it whatever it returns. */

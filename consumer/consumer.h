@@ -105,6 +105,12 @@ void weir_subscription_upcast(weir_subscription *subscription, const weir_upcast
 void weir_subscription_feed(weir_subscription *subscription, int generation, bool from_store,
                             int lanes);
 
+/* weir_subscription_replaces makes a feed from topics that weir did not write refuse, FATAL, what
+ * would make it less than generation old (0: there is none), since nobody else has it: messages
+ * that old may have applied, or that came since the feed began, and that Kafka has lost. lossy: it
+ * goes on without them, with a warning. Before run or begin. */
+void weir_subscription_replaces(weir_subscription *subscription, int old, bool lossy);
+
 /* weir_subscription_watch makes a subscription tell how far it is, a few times a second, from its
  * thread. Before run or begin. */
 typedef struct weir_subscription_reach {

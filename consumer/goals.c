@@ -45,7 +45,8 @@ bool weir_goals_set(weir_subscription *s, weir_error *error)
     return true;
 }
 
-/* What was committed by this process, or what Kafka showed to have no events at all. */
+/* What was committed by this process, or what Kafka showed to have no events at all; of a foreign
+ * partition the end is committed in any case. */
 static bool is_reached_here(weir_subscription *s, const weir_goal *goal)
 {
     size_t count;
@@ -54,7 +55,8 @@ static bool is_reached_here(weir_subscription *s, const weir_goal *goal)
         const weir_partition *p = &partitions[i];
         if (weir_place_order(p->topic, p->number, goal->place.topic, goal->place.partition) == 0)
             return weir_partition_committed(p) >= goal->end ||
-                   (p->gate.fresh && p->end >= goal->end && weir_refill_is_over(s, p));
+                   (p->gate.fresh && !s->handler->foreign && p->end >= goal->end &&
+                    weir_refill_is_over(s, p));
     }
     return false;
 }

@@ -279,8 +279,8 @@ static bool check_missing(weir_source *source, weir_error *error)
         return true;
     if (missing)
         return weir_fail(error, WEIR_FATE_FATAL,
-                         "the topic %s is recorded in the store but Kafka does not have it: it was "
-                         "deleted, or these are other brokers",
+                         "the topic %s is to be read but Kafka does not have it: it was deleted, "
+                         "or these are other brokers",
                          source->missing);
     free(source->missing);
     source->missing = NULL;

@@ -104,6 +104,12 @@ void weir_subscription_feed(weir_subscription *s, int generation, bool from_stor
     s->lanes.count = (size_t)lanes;
 }
 
+void weir_subscription_replaces(weir_subscription *s, int old, bool lossy)
+{
+    s->replaced = old;
+    s->lossy = lossy;
+}
+
 void weir_subscription_watch(weir_subscription *s, weir_reach_fn *fn, void *context)
 {
     s->watch = fn;
@@ -204,9 +210,9 @@ static void stop_itself(weir_subscription *s, weir_error *error)
     if (misses_relation(error) && length < sizeof error->message)
         snprintf(
             error->message + length, sizeof error->message - length,
-            ". If somebody changed its tables, weir projection rebuild %s --execute makes them "
+            ". If somebody changed its tables, weir projection rebuild %s%s --execute makes them "
             "anew",
-            s->name);
+            s->name, s->handler->foreign ? " --from kafka" : "");
     weir_utf8_clean(error->message);
     weir_metric_set(s->meters.stopped, 1);
     atomic_store(&s->health.stopped, true);

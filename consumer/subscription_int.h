@@ -76,6 +76,8 @@ struct weir_subscription {
     int fixed_generation; /* to be fed whether it serves or not; 0: the one that serves */
     bool from_store, once;
     bool alone;           /* no member of the group: it reads all partitions by itself */
+    int replaced;         /* what this generation has of foreign topics must be had; 0: none */
+    bool lossy;           /* what a foreign topic has lost is done without */
     weir_reach_fn *watch; /* told how far it is; NULL: nobody */
     void *watch_context;
     weir_source *source;  /* Kafka's side; NULL when it reads the store */
@@ -201,8 +203,9 @@ void weir_topics_free(weir_topics *topics);
 
 /* foreign_topics.c. weir_foreign_subscribe reads the handler's topics from now on; CONFIG for one
  * that is weir's own. weir_foreign_check asks for their partitions (0: Kafka does not have it,
- * which is NOT_FOUND with once) and refuses, FATAL, a topic that does not have what is to be read
- * next, by the checkpoints of all members; weir_foreign_out_of_range says that of one partition. */
+ * which is NOT_FOUND with once; RETRY where a feed does not read all of them) and refuses, FATAL, a
+ * topic that does not have what is to be read next, by the checkpoints of all members, or what the
+ * replaced generation has; weir_foreign_out_of_range says that of one partition. */
 WEIR_MUST_USE bool weir_foreign_subscribe(weir_subscription *s, weir_error *error);
 WEIR_MUST_USE bool weir_foreign_check(weir_subscription *s, weir_error *error);
 WEIR_MUST_USE bool weir_foreign_out_of_range(weir_subscription *s, const weir_partition *partition,

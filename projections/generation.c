@@ -96,6 +96,12 @@ bool weir_generation_find(const weir_projection *projection, weir_connection *co
     return ok;
 }
 
+/* What a rebuild of it must be told: the store does not have all that it reads. */
+static const char *source_of(const weir_projection *projection)
+{
+    return weir_projection_foreign(projection) ? " --from kafka" : "";
+}
+
 /* The latest other generation whose tables are made as the file says; *kept: it served once. */
 static bool find_alike(const weir_projection *projection, weir_connection *connection,
                        const char *definition, int *alike, bool *kept, weir_error *error)
@@ -119,7 +125,7 @@ bool weir_generation_fail_changed(const weir_projection *projection, weir_connec
     int alike;
     bool kept = false;
     const char *name = projection->name;
-    const char *source = weir_projection_foreign(projection) ? " --from kafka" : "";
+    const char *source = source_of(projection);
     if (!find_alike(projection, connection, definition, &alike, &kept, error))
         return false;
     if (alike > 0 && alike < generation && kept)
@@ -293,8 +299,8 @@ bool weir_generation_check(const weir_projection *projection, weir_connection *c
         return rows != NULL;
     return weir_projection_fail(projection, projection->name_line, error,
                                 known ? "generation %d was begun from another file: begin anew: "
-                                        "weir projection rebuild %s --execute"
+                                        "weir projection rebuild %s%s --execute"
                                       : "there is no generation %d any more: begin anew: weir "
-                                        "projection rebuild %s --execute",
-                                generation, projection->name);
+                                        "projection rebuild %s%s --execute",
+                                generation, projection->name, source_of(projection));
 }

@@ -14,12 +14,18 @@
 
 /* weir_generation_next makes the schema and the empty tables of the next generation as the
  * projector, verifies the handlers on them and records it as not serving; no view changes. One that
- * was begun before by the same definition is taken up again (*resumed), also one that readers were
- * taken back from; one of another definition that never served is dropped. A number is not used
- * twice in a row. In transactions of its own. CONFIG errors start with "file:line: ". */
+ * was begun before by the same definition is taken up again (*resumed) unless it ever served: what
+ * readers were taken back from is kept as it is. One of another definition that never served is
+ * dropped. A number is not used twice in a row. In transactions of its own. CONFIG errors start
+ * with "file:line: ". */
 WEIR_MUST_USE bool weir_generation_next(weir_projection *projection, const weir_config *config,
                                         weir_connection *connection, int *generation, bool *resumed,
                                         weir_error *error);
+
+/* weir_generation_begun: which one weir_generation_next would take up again; 0: none. Changes
+ * nothing. */
+WEIR_MUST_USE bool weir_generation_begun(weir_projection *projection, weir_connection *connection,
+                                         int *generation, weir_error *error);
 
 /* weir_generation_serving: the one that readers see; 0: none yet. */
 WEIR_MUST_USE bool weir_generation_serving(weir_connection *connection, const char *name,

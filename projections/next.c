@@ -1,8 +1,8 @@
 /* The next generation: empty tables beside those that serve, and the row that says so.
  *
  * What was begun before from the same definition is taken up again, since its checkpoints say how
- * far it was filled. What was begun from another one is of no use, unless it served once: then
- * somebody may want to go back to it. */
+ * far it was filled. What was begun from another one is of no use. What served once is neither:
+ * somebody may want to go back to it, and it is not what a rebuild is to make. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -28,6 +28,14 @@ static bool remove_abandoned(next *n, weir_connection *connection, int generatio
                                   error);
 }
 
+/* Whether it is unfinished and made as the file says. What served was finished, and whoever went
+ * back from it did not want its rows. */
+static bool is_begun(const weir_result *rows, int i)
+{
+    return !weir_result_bool(rows, i, 3) && weir_result_bool(rows, i, 4) &&
+           weir_result_bool(rows, i, 5) && weir_result_bool(rows, i, 6);
+}
+
 /* Looks through what is newer than the serving one, the latest first. */
 static bool find_begun(next *n, weir_connection *connection, const weir_result *rows,
                        weir_error *error)
@@ -35,11 +43,9 @@ static bool find_begun(next *n, weir_connection *connection, const weir_result *
     for (int i = 0; i < weir_result_rows(rows); i++) {
         int generation = (int)weir_result_integer(rows, i, 0);
         n->serves = n->serves || weir_result_bool(rows, i, 2);
-        bool same = weir_result_bool(rows, i, 4) && weir_result_bool(rows, i, 5) &&
-                    weir_result_bool(rows, i, 6);
         if (n->serves || n->resumed)
             continue;
-        if (same) {
+        if (is_begun(rows, i)) {
             n->generation = generation;
             n->resumed = true;
         } else if (!weir_result_bool(rows, i, 3) &&
@@ -98,4 +104,23 @@ bool weir_generation_next(weir_projection *projection, const weir_config *config
     *generation = n.generation;
     *resumed = n.resumed;
     return ok || weir_generation_fail_made(error);
+}
+
+bool weir_generation_begun(weir_projection *projection, weir_connection *connection,
+                           int *generation, weir_error *error)
+{
+    char *definition = weir_definition_make(projection, connection, error);
+    const weir_param params[] = {WEIR_PARAM_TEXT(projection->name), WEIR_PARAM_TEXT(definition)};
+    weir_result *rows =
+        definition ? weir_connection_query(connection, "generation_rows", params, 2, error) : NULL;
+    *generation = 0;
+    for (int i = 0; rows && *generation == 0 && i < weir_result_rows(rows); i++) {
+        if (weir_result_bool(rows, i, 2))
+            break;
+        if (is_begun(rows, i))
+            *generation = (int)weir_result_integer(rows, i, 0);
+    }
+    weir_result_free(rows);
+    free(definition);
+    return rows != NULL;
 }

@@ -1,6 +1,6 @@
 /* Filling a new generation and moving over to it.
  *
- *   fill from the store, or the topics → look at it (rebuild_check.c)
+ *   fill from the store, or the topics once all is there → look at it (rebuild_check.c)
  *     → wait until every reader's snapshot is newer → hold the old checkpoints
  *     → the last events → every snapshot newer still → join the topics, switch views → commit
  *
@@ -11,6 +11,7 @@
  */
 #include "projections/rebuild.h"
 
+#include <inttypes.h>
 #include <stdlib.h>
 
 #include "base/backoff.h"
@@ -66,10 +67,7 @@ static bool allow(rebuild *r, weir_error *error)
 static bool open_all(rebuild *r, weir_error *error)
 {
     weir_rebuild_options *options = r->options;
-    if (!weir_projection_needs_store(r->projection,
-                                     "it cannot be made anew, not even --from kafka: rename it, "
-                                     "and the new one reads its topics",
-                                     error))
+    if (!weir_rebuild_allow(r->projection, options->from_kafka, options->verify, error))
         return false;
     r->store = weir_store_open(r->config, "weir rebuild", options->stop, error);
     if (!r->store)
@@ -78,7 +76,7 @@ static bool open_all(rebuild *r, weir_error *error)
     if (!lead(r, error) || !weir_generation_serving(r->connection, r->name, &r->from, error) ||
         !weir_generation_next(r->projection, r->config, r->connection, &r->to,
                               &options->progress.resumed, error) ||
-        !weir_rebuild_check_source(r, error) || !allow(r, error))
+        !weir_rebuild_check_source(r, error) || !allow(r, error) || !weir_rebuild_note(r, error))
         return false;
     options->progress.generation = r->to;
     weir_handler *handler = weir_projection_handler(r->projection, r->config);
@@ -86,6 +84,8 @@ static bool open_all(rebuild *r, weir_error *error)
     if (!r->subscription)
         return false;
     weir_subscription_feed(r->subscription, r->to, !options->from_kafka, options->lanes);
+    if (weir_projection_foreign(r->projection))
+        weir_subscription_replaces(r->subscription, r->from, options->force);
     weir_subscription_upcast(r->subscription, options->upcasters);
     weir_subscription_watch(r->subscription, watch, r);
     return weir_subscription_begin(r->subscription, error);
@@ -108,12 +108,13 @@ static bool catch_up(rebuild *r, weir_error *error)
 /* From here on the old generation stands, until the transaction ends. *upto: how far it was. */
 static bool hold(rebuild *r, int64_t *upto, weir_error *error)
 {
-    char number[24];
-    const weir_param params[] = {WEIR_PARAM_TEXT(r->name), weir_param_integer(r->from, number)};
+    char from[24], to[24];
+    const weir_param params[] = {WEIR_PARAM_TEXT(r->name), weir_param_integer(r->from, from),
+                                 weir_param_integer(r->to, to)};
     *upto = 0;
     if (!weir_locks_bound(r->connection, error))
         return false;
-    weir_result *row = weir_connection_query(r->connection, "rebuild_hold", params, 2, error);
+    weir_result *row = weir_connection_query(r->connection, "rebuild_hold", params, 3, error);
     if (row)
         *upto = weir_result_integer(row, 0, 0);
     weir_result_free(row);
@@ -130,9 +131,9 @@ static bool attempt(rebuild *r, weir_error *error)
 {
     int64_t upto, published = 0;
     return weir_connection_execute(r->connection, "BEGIN", error) && hold(r, &upto, error) &&
-           (!r->options->from_kafka || weir_rebuild_published(r, &published, error)) &&
-           catch_up(r, error) && weir_rebuild_check_parked(r, error) &&
-           wait_snapshots(r, HOLD_MS, error) && weir_rebuild_join(r, upto, published, error) &&
+           weir_rebuild_published(r, &published, error) && catch_up(r, error) &&
+           weir_rebuild_check_parked(r, error) && wait_snapshots(r, HOLD_MS, error) &&
+           weir_rebuild_join(r, upto, published, error) &&
            weir_generation_switch(r->connection, r->name, r->to, r->options->replace_views,
                                   error) &&
            weir_connection_execute(r->connection, "COMMIT", error);
@@ -158,7 +159,8 @@ static bool move_over(rebuild *r, weir_error *error)
     weir_backoff backoff = {.initial_ms = PAUSE_FIRST_MS, .max_ms = PAUSE_MOST_MS};
     int64_t deadline_us = weir_clock_monotonic_us() + (int64_t)r->options->patience_ms * 1000;
     for (;;) {
-        tell(r, "waiting for readers");
+        tell(r, r->relay_lags ? "waiting for the relay" : "waiting for readers");
+        r->relay_lags = false;
         if (!catch_up(r, error) || !wait_snapshots(r, left_ms(deadline_us), error))
             return false;
         tell(r, "switching");
@@ -170,9 +172,34 @@ static bool move_over(rebuild *r, weir_error *error)
             return fail_stopped(r, error);
         if (left_ms(deadline_us) == 0) {
             error->code = WEIR_TIMEOUT;
-            weir_generation_name_holders(r->connection, r->name, error);
+            if (!r->relay_lags)
+                weir_generation_name_holders(r->connection, r->name, error);
             return false;
         }
+        if (weir_stop_wait(r->options->stop, weir_backoff_next(&backoff)))
+            return fail_stopped(r, error);
+    }
+}
+
+/* What is read to its end has everything only if everything was there. */
+static bool await_relay(rebuild *r, weir_error *error)
+{
+    weir_backoff backoff = {.initial_ms = PAUSE_FIRST_MS, .max_ms = PAUSE_MOST_MS};
+    int64_t deadline_us = weir_clock_monotonic_us() + (int64_t)r->options->patience_ms * 1000;
+    for (;;) {
+        int64_t published;
+        if (!weir_rebuild_published(r, &published, error))
+            return false;
+        if (!r->options->from_kafka || published >= r->recorded)
+            return catch_up(r, error);
+        tell(r, "waiting for the relay");
+        if (left_ms(deadline_us) == 0)
+            return weir_fail_code(error, WEIR_FATE_RETRY, WEIR_TIMEOUT,
+                                  "the store has events up to position %" PRId64
+                                  ", but the topics only up to %" PRId64
+                                  " (is the relay running?): `weir relay --once` publishes them, "
+                                  "or rebuild --from store",
+                                  r->recorded, published);
         if (weir_stop_wait(r->options->stop, weir_backoff_next(&backoff)))
             return fail_stopped(r, error);
     }
@@ -197,7 +224,8 @@ bool weir_rebuild(weir_projection *projection, const weir_config *config,
                  .config = config,
                  .options = options};
     options->progress = (weir_rebuild_progress){.stage = "filling"};
-    bool ok = open_all(&r, error) && catch_up(&r, error) && look(&r, error) && move_over(&r, error);
+    bool ok = open_all(&r, error) && catch_up(&r, error) && await_relay(&r, error) &&
+              look(&r, error) && move_over(&r, error);
     if (r.subscription) {
         weir_subscription_health health;
         weir_subscription_health_get(r.subscription, &health);

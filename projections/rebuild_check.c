@@ -6,8 +6,11 @@
  * found wrong stays for a look, but its definition is marked, so that no rebuild goes on with it.
  * Nothing here may change a row of a table. */
 #include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
+#include "consumer/foreign.h"
 #include "projections/handler_int.h"
 #include "projections/rebuild_int.h"
 
@@ -26,6 +29,16 @@ static weir_result *ask_new(const weir_rebuild_run *run, const char *statement, 
     return weir_connection_query(run->connection, statement, params, 2, error);
 }
 
+bool weir_rebuild_allow(const weir_projection *projection, bool from_kafka, bool verify,
+                        weir_error *error)
+{
+    return (from_kafka ||
+            weir_projection_needs_store(projection, "rebuild it --from kafka", error)) &&
+           (!verify ||
+            weir_projection_needs_store(
+                projection, "there is nothing to --verify it with, rebuild it without", error));
+}
+
 bool weir_rebuild_check_source(const weir_rebuild_run *run, weir_error *error)
 {
     const bool kafka = run->options->from_kafka;
@@ -38,13 +51,59 @@ bool weir_rebuild_check_source(const weir_rebuild_run *run, weir_error *error)
     weir_result *begun = ask_new(run, "rebuild_begun", error);
     if (!begun)
         return false;
-    bool topics = weir_result_bool(begun, 0, 1);
+    bool other = weir_result_bool(begun, 0, kafka ? 0 : 1);
     weir_result_free(begun);
-    return kafka || !topics ||
+    return !other ||
            weir_fail(error, WEIR_FATE_CONFIG,
-                     "generation %d was begun from the topics: go on with --from kafka, or begin "
+                     "generation %d was begun from the %s: go on with --from %s, or begin "
                      "anew after `weir projection drop %s --generation %d --execute`",
-                     run->to, run->name, run->to);
+                     run->to, kafka ? "store" : "topics", kafka ? "store" : "kafka", run->name,
+                     run->to);
+}
+
+static bool fail_gone(weir_error *error)
+{
+    if (error->code != WEIR_NOT_FOUND)
+        return false;
+    char why[sizeof error->message];
+    snprintf(why, sizeof why, "%s", error->message);
+    return weir_fail_code(error, WEIR_FATE_CONFIG, WEIR_NOT_FOUND,
+                          "%s any more: rebuild --from store, or put the topic right before (weir "
+                          "topic reconcile)",
+                          why);
+}
+
+/* A topic that is gone would be waited for for ever. */
+static bool find_topics(const weir_rebuild_run *run, weir_error *error)
+{
+    weir_result *rows = ask_new(run, "rebuild_topics", error);
+    if (!rows)
+        return false;
+    const int count = weir_result_rows(rows);
+    const char **topics = weir_calloc((size_t)count + 1, sizeof *topics);
+    weir_foreign_reach *reaches = NULL;
+    size_t partitions;
+    for (int i = 0; i < count; i++)
+        topics[i] = weir_result_value(rows, i, 0);
+    bool ok = count == 0 ||
+              weir_foreign_reaches(run->config, topics, -1, &reaches, &partitions, error) ||
+              fail_gone(error);
+    free(reaches);
+    free(topics);
+    weir_result_free(rows);
+    return ok;
+}
+
+bool weir_rebuild_note(weir_rebuild_run *run, weir_error *error)
+{
+    if (weir_projection_foreign(run->projection))
+        return true;
+    weir_result *row = ask_new(run, "rebuild_recorded", error);
+    if (!row)
+        return false;
+    run->recorded = weir_result_integer(row, 0, 0);
+    weir_result_free(row);
+    return !run->options->from_kafka || find_topics(run, error);
 }
 
 static bool refuse_parked(const weir_rebuild_run *run, int64_t more, const char *one,
@@ -94,6 +153,13 @@ static void disown(const weir_rebuild_run *run, const weir_error *why)
 
 static bool conclude(const weir_rebuild_run *run, const weir_proof *proof, weir_error *error)
 {
+    if (proof->position < run->recorded)
+        return weir_fail(error, WEIR_FATE_FATAL,
+                         "generation %d was compared up to position %" PRId64
+                         " only, and the store had events up to %" PRId64
+                         ": readers stay where they are. `weir verify topics` says what the "
+                         "topics lack",
+                         run->to, proof->position, run->recorded);
     if (proof->differences + proof->refused == 0)
         return true;
     weir_fail(error, WEIR_FATE_FATAL,
@@ -125,19 +191,24 @@ bool weir_rebuild_verify(weir_rebuild_run *run, weir_error *error)
 
 bool weir_rebuild_published(weir_rebuild_run *run, int64_t *position, weir_error *error)
 {
+    *position = 0;
+    if (!run->options->from_kafka || weir_projection_foreign(run->projection))
+        return true;
     weir_result *row = weir_connection_query(run->connection, "rebuild_published", NULL, 0, error);
     *position = row ? weir_result_integer(row, 0, 0) : 0;
     weir_result_free(row);
     return row != NULL;
 }
 
-static bool fail_behind(weir_error *error)
+static bool fail_behind(weir_rebuild_run *run, weir_error *error)
 {
+    run->relay_lags = true;
     return weir_fail(error, WEIR_FATE_RETRY,
-                     "the new tables are not yet where the old ones are (is the relay running?)");
+                     "the new tables do not have all that the old ones have: it is not in the "
+                     "topics (is the relay running? `weir verify topics` says what they lack)");
 }
 
-static bool join_topics(const weir_rebuild_run *run, int64_t published, weir_error *error)
+static bool join_topics(weir_rebuild_run *run, int64_t published, weir_error *error)
 {
     char from[24], to[24], upto[24];
     const weir_param params[] = {WEIR_PARAM_TEXT(run->name), weir_param_integer(run->from, from),
@@ -146,11 +217,13 @@ static bool join_topics(const weir_rebuild_run *run, int64_t published, weir_err
     weir_result *row = weir_connection_query(run->connection, "rebuild_level", params, 4, error);
     bool level = row && weir_result_bool(row, 0, 0);
     weir_result_free(row);
-    return level || (row && fail_behind(error));
+    return level || (row && fail_behind(run, error));
 }
 
 bool weir_rebuild_join(weir_rebuild_run *run, int64_t upto, int64_t published, weir_error *error)
 {
+    if (weir_projection_foreign(run->projection))
+        return true; /* read to their ends since the old one stands, and found to have all of it */
     if (run->options->from_kafka)
         return join_topics(run, published, error);
     weir_result *row = ask_new(run, "rebuild_filled", error);

@@ -12,7 +12,9 @@ typedef struct weir_rebuild_run {
     weir_store *store; /* for the switch; the filling has connections of its own */
     weir_connection *connection;
     weir_subscription *subscription;
-    int from, to; /* from 0: none serves */
+    int from, to;     /* from 0: none serves */
+    int64_t recorded; /* the last event of its types when it began; 0: none, or not the store's */
+    bool relay_lags;  /* what an attempt to switch lacked is not in the topics yet */
 } weir_rebuild_run;
 
 /* weir_rebuild_check_source refuses a source that the projection, or what was filled so far, cannot
@@ -28,7 +30,11 @@ WEIR_MUST_USE bool weir_rebuild_check_parked(weir_rebuild_run *run, weir_error *
  */
 WEIR_MUST_USE bool weir_rebuild_verify(weir_rebuild_run *run, weir_error *error);
 
-/* weir_rebuild_published: up to this position every event is in its topic. */
+/* weir_rebuild_note finds out what the store had when the rebuild began, and whether Kafka has the
+ * topics that are to be read (NOT_FOUND). */
+WEIR_MUST_USE bool weir_rebuild_note(weir_rebuild_run *run, weir_error *error);
+
+/* weir_rebuild_published: up to this position every event is in its topic; 0 where nobody asks. */
 WEIR_MUST_USE bool weir_rebuild_published(weir_rebuild_run *run, int64_t *position,
                                           weir_error *error);
 

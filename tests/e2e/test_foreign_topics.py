@@ -6,9 +6,10 @@ import urllib.request
 import uuid
 
 import pytest
-from confluent_kafka import Producer, TopicPartition
+from confluent_kafka import OFFSET_BEGINNING, Consumer, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient, NewPartitions, NewTopic
 from harness import independent_murmur2, wait_until
+from test_rebuild import serving
 
 PAYMENTS = """\
 -- projection: payments
@@ -283,6 +284,122 @@ def test_more_partitions_a_topic_that_comes_late_and_a_time(shop):
     assert numbers(shop) == [5, 6, 6]
 
 
+def read_all(other):
+    """What an independent reader finds in the topic: place, key and n of each message, partition by partition."""
+    reader = Consumer({"bootstrap.servers": other.shop.services.brokers, "group.id": other.topic + ".test", "enable.partition.eof": True})
+    partitions = sorted(other.admin.list_topics(other.topic, timeout=30).topics[other.topic].partitions)
+    reader.assign([TopicPartition(other.topic, p, OFFSET_BEGINNING) for p in partitions])
+    found, ended = [], 0
+    while ended < len(partitions):
+        message = reader.poll(30)
+        assert message is not None, "Kafka shows no end"
+        if message.error():
+            ended += 1
+        else:
+            found.append((message.offset() + 1, message.key().decode(), json.loads(message.value())["n"]))
+    reader.close()
+    return sorted(found)
+
+
+def seen(shop, schema="payments"):
+    return shop.sql(f"SELECT place, id, n FROM {schema}.seen ORDER BY 1, 2, 3")
+
+
+def rebuild(shop, *options, words=("payments",), **more):
+    return shop.weir("projection", "rebuild", *words, "--from", "kafka", *options, **more)
+
+
+@pytest.mark.commands
+def test_rebuilt_from_its_topics_while_a_member_reads_them(shop):
+    """Killed and gone on with; nobody in the group notices, and the member goes on with the new tables."""
+    shop.configure(subscriptions={"payments": {"batch_events": 50, "lanes": 2}})
+    other = payments(shop, 2)
+    member = shop.start("run")
+    for p in range(2):
+        other.write(*[(f"k-{n % 5}-{p}", {"n": 100 + n}) for n in range(200)], partition=p)
+    wait_until(lambda: len(seen(shop)) == 400, 60, "the member has applied all")
+    shop.sql("UPDATE payments__g1.seen SET n = 0 WHERE place = 7")  # a rebuild puts it right
+    assert "from at most 400 messages in 2 partitions, while generation 1 serves" in rebuild(shop).stdout
+    for failpoint in ["consumer_after_commit", "consumer_before_commit"]:
+        assert rebuild(shop, "--execute", check=False, env={"WEIR_FAILPOINT": f"{failpoint}=kill"}).code == -9
+    assert serving(shop) == 1 and 0 < len(seen(shop, "payments__g2")) < 400
+    done = rebuild(shop, "--execute")
+    assert "going on with generation 2" in done.stderr and "generation 2 serves" in done.stdout
+    assert seen(shop) == read_all(other) and len(seen(shop)) == 400
+    other.write(*[("k-0-0", {"n": 500 + n}) for n in range(20)])
+    wait_until(lambda: seen(shop) == read_all(other), 60, "the member feeds the new generation")
+    # Of a partition that was just made the rebuild may know first.
+    other.admin.create_partitions([NewPartitions(other.topic, 3)])[other.topic].result(30)
+    wait_until(lambda: len(other.admin.list_topics(other.topic, timeout=30).topics[other.topic].partitions) == 3, 30, "it is there")
+    other.write(("k-new", {"n": 600}), ("k-new", {"n": 13}), partition=2)
+    refused = rebuild(shop, "--all", "--parallel", "3", "--execute", words=(), check=False)
+    parked_before = shop.value("SELECT count(*) FROM weir.parked WHERE generation = 2")
+    assert refused.code in ((0, 1) if parked_before else (1,)), "the poison is parked in the new one, or in both"
+    if refused.code:
+        assert "parked in generation 3 and not in generation 2" in refused.stderr
+        rebuild(shop, "--all", "--parallel", "3", "--execute", "--force", words=())
+    assert serving(shop) == 3 and seen(shop) == [row for row in read_all(other) if row[2] != 13]
+    groups = [g.group_id for g in other.admin.list_consumer_groups().result(30).valid]
+    assert f"{shop.prefix}.payments" in groups and not [g for g in groups if g.startswith(f"{shop.prefix}.") and g.endswith(".rebuild")]
+    assert member.alive and member.log.count("partitions given back") == member.log.count("partitions assigned") - 1
+
+
+@pytest.mark.commands
+def test_a_rebuild_refuses_to_hold_less_than_before(shop):
+    shop.configure(subscriptions={"payments": {"batch_events": 2}})
+    other = payments(shop, 2)
+    other.write(*[("a", {"n": n}) for n in range(6)])
+    other.write(("b", {"n": 20}), partition=1)
+    shop.weir("run", "--once")
+    # What was there when the rebuild began, and is gone when it goes on.
+    assert rebuild(shop, "--execute", check=False, env={"WEIR_FAILPOINT": "consumer_after_commit=kill"}).code == -9
+    begun = shop.value("SELECT next_offset FROM weir.checkpoints WHERE generation = 2 AND partition = 0")
+    other.cut(4)
+    refused = rebuild(shop, "--execute", check=False)
+    assert refused.code == 1 and "--force" in refused.stderr and serving(shop) == 1 and len(seen(shop)) == 7
+    assert (f"was read up to {begun} only" if begun >= 0 else "what stood before") in refused.stderr
+    forced = rebuild(shop, "--force", "--execute")
+    assert "beginning with what is left" in forced.stderr and serving(shop) == 2
+    assert numbers(shop, "n") == [*range(max(begun, 0)), 4, 5, 20]
+    # What is gone before it begins, of one partition a part, of another all.
+    other.cut(5)
+    other.cut(1, partition=1)
+    told = rebuild(shop)
+    assert f"{other.topic}/0 begins at offset 5: retention removed what stood before, and generation 2 has read there" in told.stdout
+    assert f"{other.topic}/1 begins at offset 1" in told.stdout and "takes --force" in told.stdout
+    refused = rebuild(shop, "--execute", check=False)
+    assert refused.code == 1 and "a new one would hold less" in refused.stderr and serving(shop) == 2
+    rebuild(shop, "--force", "--execute")
+    assert serving(shop) == 3 and numbers(shop) == [5]
+    other.write(("b", {"n": 21}), partition=1)
+    other.write(("a", {"n": 6}))
+    shop.weir("run", "--once")
+    assert numbers(shop, "n") == [5, 6, 21]
+    # Made anew; and another topic in the file, of which nothing was ever read, has nothing to lose.
+    other.remove()
+    other.make(1)
+    other.write(("a", {"n": 30}))
+    told = rebuild(shop)
+    assert "made anew, or lost its end" in told.stdout
+    refused = rebuild(shop, "--execute", check=False)
+    assert refused.code == 1 and "ends at offset 1, but generation 3 was read up to" in refused.stderr and numbers(shop, "n") == [5, 6, 21]
+    late = Stranger(shop, "late", 2)
+    for p in range(2):
+        late.write(("c", {"n": 40}), ("c", {"n": 41}), partition=p)
+        late.cut(1 + p, partition=p)
+    shop.projection("payments", PAYMENTS.format(topic=f"{other.topic}, {late.topic}"))
+    rebuild(shop, "--force", "--execute")
+    assert numbers(shop, "n") == [30, 41]
+    other.remove()
+    gone = rebuild(shop, "--execute", check=False)
+    assert gone.code == 3 and f"Kafka has no topic {other.topic}" in gone.stderr and numbers(shop, "n") == [30, 41]
+    shop.projection("payments", PAYMENTS.format(topic=late.topic).replace("version bigint)", "version bigint, more text)"))
+    refused = rebuild(shop, "--execute", check=False)
+    assert refused.code == 1 and late.topic in refused.stderr and "what stood before" in refused.stderr
+    rebuild(shop, "--force", "--execute")  # and not the topic that the file has no more
+    assert numbers(shop, "n") == [41]
+
+
 @pytest.mark.once
 def test_what_needs_the_stores_events_says_so(shop):
     stranger = payments(shop)
@@ -294,7 +411,9 @@ def test_what_needs_the_stores_events_says_so(shop):
         assert refused.code == 2 and f"reads topic {t}, whose messages the store does not have" in refused.stderr
     for more in ([], ["--execute"]):
         refused = shop.weir("projection", "rebuild", name, *more, check=False)
-        assert refused.code == 2 and "--from kafka" in refused.stderr
+        assert refused.code == 2 and "rebuild it --from kafka" in refused.stderr
+        refused = shop.weir("projection", "rebuild", "--all", "--from", "kafka", "--verify", *more, check=False)
+        assert refused.code == 2 and "nothing to --verify it with" in refused.stderr
     assert "left out" in shop.weir("projection", "rebuild", "--all", "--execute").stderr
     waits = shop.weir("wait", name, t, "a", check=False)
     assert waits.code == 3 and "reads topics that weir did not write" in waits.stderr

@@ -256,7 +256,7 @@ def test_an_interrupted_one_goes_on(ledger, way, source):
     before = ledger.value(applied)
     assert 500 < before < 20000
     again = ledger.weir(*words)
-    assert "going on with generation 2" in again.stderr and f"from {20000 - before} events" in again.stdout
+    assert "going on with generation 2" in again.stderr and f"from {20000 - before} more events" in again.stdout
     assert serving(ledger) == 2 and projected(ledger) == folded(ledger)
 
 

@@ -56,15 +56,78 @@ def test_what_is_not_in_the_topics_yet_is_waited_for(ledger):  # noqa: F811
     rebuild(ledger, "ledger")
     late = rebuild(ledger, "ledger", "--from", "kafka", "--wait", "1", check=False)
     assert late.code == 4 and "is the relay running?" in late.stderr and serving(ledger) == 1
+    assert "waiting for the relay" in late.stderr and "waiting for readers" not in late.stderr
     assert projected(ledger) == folded(ledger)
     refused = rebuild(ledger, "ledger", check=False)
     assert refused.code == 2 and "begun from the topics: go on with --from kafka" in refused.stderr
+    dry = ledger.weir("projection", "rebuild", "ledger", "--from", "kafka", "--verify", "--parallel", "2").stdout
+    assert dry.startswith("would go on with generation 2 of ledger, unfinished, from the topics, with the 400 events that the store has"
+                          " in 2 lanes, compare them with an independent fold, while generation 1 serves")
     ledger.weir("relay", "--once")
-    assert "from 200 events" in rebuild(ledger, "ledger", "--from", "kafka").stdout
+    assert "from 200 more events" in rebuild(ledger, "ledger", "--from", "kafka").stdout
     assert serving(ledger) == 2 and projected(ledger) == folded(ledger)
     ledger.configure(subscriptions={"ledger": {"source": "store"}})
     refused = rebuild(ledger, "ledger", "--from", "kafka", check=False)
     assert refused.code == 2 and "subscriptions.ledger.source is store" in refused.stderr
+
+
+def test_the_topics_are_not_there_yet_or_no_more(ledger):  # noqa: F811
+    """Nothing serves yet, so only the store says what the new tables must have."""
+    fill(ledger, 20)  # one account: of three partitions two stay empty
+    assert "would make new tables of ledger from 20 events of the store, while nothing serves" in \
+        ledger.weir("projection", "rebuild", "ledger").stdout
+    for verify in [(), ("--verify",)]:
+        late = rebuild(ledger, "ledger", "--from", "kafka", *verify, "--wait", "0", check=False)
+        assert late.code == 4 and "up to position 20, but the topics only up to 0 (is the relay running?)" in late.stderr
+    assert not ledger.sql("SELECT FROM weir.subscriptions WHERE serving")
+    ledger.weir("relay", "--once")
+    ledger.sql("INSERT INTO weir.relays (relay, position) VALUES ('retired', 3)")
+    assert "no difference" in rebuild(ledger, "ledger", "--from", "kafka", "--verify", "--wait", "5").stdout
+    ledger.configure(subscriptions={"ledger": {"on_hole": "halt"}})
+    rebuild(ledger, "ledger")
+    ledger.weir("run", "--once")
+    ledger.sql("UPDATE weir.checkpoints SET next_offset = greatest(next_offset, 2) WHERE generation = 2 AND topic <> '$store'")  # marks
+    rebuild(ledger, "ledger", "--from", "kafka", "--wait", "5")
+    assert projected(ledger) == folded(ledger) and serving(ledger) == 3
+    ledger.weir("projection", "rollback", "ledger", "--execute")
+    ledger.sql("UPDATE ledger__g3.balances SET balance = -1")  # what was gone back from is not taken for the new one
+    assert "filling generation 4" in rebuild(ledger, "ledger").stderr and projected(ledger) == folded(ledger)
+    with ledger.connect() as reader:
+        reader.execute("BEGIN ISOLATION LEVEL REPEATABLE READ")
+        reader.execute("SELECT FROM ledger.balances")
+        late = rebuild(ledger, "ledger", "--wait", "0", check=False)
+    assert late.code == 4 and "waiting for readers" in late.stderr and serving(ledger) == 4
+    refused = rebuild(ledger, "ledger", "--from", "kafka", check=False)
+    assert refused.code == 2 and "begun from the store: go on with --from store" in refused.stderr
+    assert "0 more events" in rebuild(ledger, "ledger").stdout
+    administer(ledger, "delete_topics", [f"{ledger.prefix}.account"])
+    gone = rebuild(ledger, "ledger", "--from", "kafka", "--wait", "1", check=False)
+    assert gone.code == 3 and "any more: rebuild --from store" in gone.stderr
+
+
+@pytest.mark.parametrize("source", ["store", "kafka"])
+def test_of_fewer_types_and_of_more_again(ledger, source):  # noqa: F811
+    both = FILE.format(version=1).replace("-- from: account", "-- from: account, order")
+    ledger.projection("ledger", both)
+    fill(ledger, 100)
+    ledger.append("order", "o-1", {"type": "account.moved", "data": {"amount": 5}})
+    ledger.weir("relay", "--once")
+    ledger.weir("run", "--once")
+    assert "o-1" in projected(ledger)
+    ledger.projection("ledger", FILE.format(version=2))
+    rebuild(ledger, "ledger", "--from", source, "--verify", "--wait", "5")
+    assert serving(ledger) == 2 and projected(ledger) == folded(ledger)
+    ledger.append("order", "o-1", {"type": "account.moved", "data": {"amount": 5}})
+    fill(ledger, 100)
+    ledger.weir("relay", "--once")
+    ledger.weir("run", "--once")
+    assert projected(ledger) == folded(ledger)
+    ledger.projection("ledger", both.replace("version: 1", "version: 3"))
+    rebuild(ledger, "ledger", "--from", source, "--verify", "--wait", "5")
+    ledger.append("order", "o-1", {"type": "account.moved", "data": {"amount": 5}})
+    ledger.weir("relay", "--once")
+    ledger.weir("run", "--once")
+    assert projected(ledger) == {**folded(ledger), "o-1": (15, 3, 3)}
 
 
 def test_a_difference_stops_it_before_the_switch(shop):
@@ -135,6 +198,12 @@ def test_as_of_a_time(ledger):  # noqa: F811
     assert serving(ledger) == 1 and ledger.value("SELECT count(*) FROM weir.subscriptions") == 1
     refused = ledger.weir(*words, "--execute", check=False)
     assert refused.code == 3 and 'schema "tuesday" exists: drop it' in refused.stderr
+    for taken in ["weir", "public", "pg_x", "ledger", "ledger__g8", "other__verify"]:
+        refused = ledger.weir("projection", "rebuild", "ledger", "--until", then, "--into", taken, check=False)
+        assert refused.code == 2 and "PostgreSQL's or weir's own" in refused.stderr and "drop" not in refused.stderr
+    ledger.sql("CREATE SCHEMA theirs")
+    refused = ledger.weir("projection", "rebuild", "ledger", "--until", then, "--into", "theirs", check=False)
+    assert refused.code == 3 and 'schema "theirs" exists: name another one' in refused.stderr
     for wrong, why in [(("--until", then), "go together"), (("--until", "soon", "--into", "s"), "--until soon"),
                        (("--until", "2999-01-01T00:00:00Z", "--into", "s"), "future"),
                        (("--until", then, "--into", "s", "--force"), "--force says nothing")]:
