@@ -42,11 +42,13 @@ PG*, so a developer's own settings never leak in.
 
 import json
 import os
+import re
 import secrets
 import shlex
 import signal
 import socket
 import subprocess
+import threading
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -60,6 +62,8 @@ from harness_kafka import independent_murmur2, partition_of  # noqa: F401 (part 
 from harness_process import Process, complaints, patience, wait_until  # noqa: F401
 
 ROOT = Path(__file__).resolve().parents[2]
+# What a SELECT may do besides answering: functions of the store, and of sessions, locks and sequences.
+CHANGING = re.compile(r"\w+\.\w+\s*\(|set_config|setval|nextval|advisory|pg_terminate|pg_cancel|dblink|FOR (UPDATE|SHARE)", re.I)
 
 
 def clean_environment(**more):
@@ -159,6 +163,7 @@ class Shop:
         self.conninfo = make_conninfo(services.conninfo, dbname=name)
         self.admin = f"127.0.0.1:{free_port()}"
         self.processes, self.results, self._connections = [], [], []
+        self._asking = threading.local()
         self._maintain(f'CREATE DATABASE "{name}"')
         self.settings = {
             "store": {"conninfo": self.conninfo},
@@ -211,9 +216,22 @@ class Shop:
         return connection
 
     def sql(self, query, *values):
+        """Questions that tests ask again and again share a connection; whatever may change something has its own."""
+        if query.lstrip().startswith("SELECT") and not CHANGING.search(query):
+            return self._ask(query, values)
         with psycopg.connect(self.conninfo, autocommit=True) as connection:
             cursor = connection.execute(query, values or None)
             return cursor.fetchall() if cursor.description else []
+
+    def _ask(self, query, values):
+        known = getattr(self._asking, "connection", None)
+        try:
+            if known and not known.closed:
+                return known.execute(query, values or None).fetchall()
+        except psycopg.OperationalError:
+            known.close()  # the server was away since the last question
+        self._asking.connection = self.connect(prepare_threshold=None)
+        return self._asking.connection.execute(query, values or None).fetchall()
 
     def value(self, query, *values):
         return self.sql(query, *values)[0][0]
