@@ -116,8 +116,12 @@ def test_retries_and_discards_against_the_live_stream(journal):
                              " WHERE status IN ('waiting', 'discarded'))")
 
     wait_until(lambda: accounted() == events, 60, "every event is applied or a letter")
-    journal.weir("dlq", "retry", "--all", "--execute", check=False)
-    wait_until(lambda: journal.value("SELECT count(*) FROM weir.parked") == 0, 60, "nothing is parked")
+
+    def none_is_parked():  # the command changes nothing if the runtime was quicker with one letter
+        journal.weir("dlq", "retry", "--all", "--execute", check=False)
+        return journal.value("SELECT count(*) FROM weir.parked") == 0
+
+    wait_until(none_is_parked, 60, "nothing is parked")
     discarded = {(id, version) for id, version in journal.sql(
         "SELECT aggregate_id, version FROM weir.dead_letters WHERE status = 'discarded'")}
     applied = journal.sql("SELECT id, version FROM journal.applied ORDER BY nr")
