@@ -24,11 +24,16 @@ static bool grow(weir_calls *calls)
     return true;
 }
 
+bool weir_batch_full(weir_error *error)
+{
+    return weir_fail(error, WEIR_FATE_RETRY, "the batch does not fit its memory");
+}
+
 bool weir_calls_add(weir_calls *calls, weir_call call, size_t event, const char *label,
                     weir_error *error)
 {
     if (calls->count == calls->capacity && !grow(calls))
-        return weir_fail(error, WEIR_FATE_RETRY, "the batch does not fit its memory");
+        return weir_batch_full(error);
     calls->calls[calls->count] = call;
     calls->event[calls->count] = event;
     calls->label[calls->count] = label;

@@ -51,6 +51,9 @@ WEIR_MUST_USE bool weir_calls_add(weir_calls *calls, weir_call call, size_t even
 WEIR_MUST_USE bool weir_calls_ask(weir_calls *calls, weir_row_fn *row, void *context,
                                   weir_error *error);
 
+/* weir_batch_full says that the arena is full (RETRY): fewer events may fit. Returns false. */
+bool weir_batch_full(weir_error *error);
+
 /* What a subscription does with events. One thread settles, opens and closes; a session belongs to
  * whoever has its connection. */
 typedef struct weir_handler {

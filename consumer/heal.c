@@ -65,7 +65,7 @@ bool weir_round_take(weir_subscription *s, weir_round *round, uint32_t index,
         origin.error = weir_round_error(round, &unreadable);
     }
     if (!weir_event_keep(round->arena, &event) || (unreadable.message[0] && !origin.error))
-        return weir_fail(error, WEIR_FATE_RETRY, "the batch does not fit its memory");
+        return weir_batch_full(error);
     *weir_round_put(s, round, &origin) = event;
     return true;
 }

@@ -274,12 +274,13 @@ static bool apply_event(parcel *p, const letter *l, const weir_event *event, wei
     if (!s->handler->collect(p->lane->session, &batch, true, &calls, error)) {
         if (calls.failed)
             return blame(p, &calls, calls.refused, SIZE_MAX, error);
-        return (error->fate == WEIR_FATE_RETRY && !calls.hindered) ? fail_full(error) : false;
+        bool full = error->fate == WEIR_FATE_RETRY && !calls.hindered;
+        return full && fail_full(error);
     }
     size_t own = calls.count;
     if (!weir_calls_add(&calls, (weir_call){"letter_applied", &id, 1}, SIZE_MAX, NULL, error) ||
         !weir_calls_add(&calls, (weir_call){"commit", NULL, 0}, SIZE_MAX, NULL, error))
-        return false;
+        return fail_full(error);
     const int sent = (int)calls.sent;
     if (weir_connection_pipeline_rows(connection_of(p), calls.calls + sent, (int)calls.count - sent,
                                       (int)own - sent, read_waits, p, &failed, error)) {

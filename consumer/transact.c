@@ -67,7 +67,7 @@ static weir_event *gather(const weir_part *part, weir_batch *batch, weir_error *
 {
     weir_event *rest = weir_arena_alloc(part->lane->arena, (part->to - part->from) * sizeof *rest);
     if (!rest) {
-        weir_fail(error, WEIR_FATE_RETRY, "the batch does not fit its memory");
+        weir_batch_full(error);
         return NULL;
     }
     memcpy(rest, batch->events, batch->count * sizeof *rest);

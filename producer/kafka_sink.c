@@ -67,10 +67,7 @@ static bool set_limits(rd_kafka_conf_t *conf, const weir_sink_options *options, 
 static bool set_transactions(rd_kafka_conf_t *conf, const weir_config *config,
                              const char *transactional_id, weir_error *error)
 {
-    bool chosen = false;
-    for (size_t i = 0; i < weir_config_count(config, "kafka.properties"); i++)
-        chosen = chosen || strcmp(weir_config_item_key(config, "kafka.properties", i),
-                                  "retry.backoff.ms") == 0;
+    bool chosen = weir_kafka_property(config, "retry.backoff.ms") != NULL;
     const char *const pairs[] = {"transactional.id", transactional_id,
                                  chosen ? NULL : "retry.backoff.ms", "10", NULL};
     return weir_relay_client_set(conf, pairs, error);

@@ -14,11 +14,6 @@
 #include "projections/handler_int.h"
 #include "store/codec.h"
 
-static bool fail_full(weir_error *error)
-{
-    return weir_fail(error, WEIR_FATE_RETRY, "the batch does not fit its memory");
-}
-
 /* One event's numbers in PostgreSQL's wire format; its texts are sent from where they are. */
 typedef struct scalars {
     int64_t position, version, time, recorded_at;
@@ -49,7 +44,7 @@ static bool find_json(const weir_event *event, weir_arena *arena, json *data, we
     else
         *data = (json){weir_arena_copy(arena, text.data, text.length), text.length};
     weir_buffer_free(&text);
-    return ok && (data->text || fail_full(error));
+    return ok && (data->text || weir_batch_full(error));
 }
 
 static const weir_param *one_event(const weir_event *event, weir_arena *arena, weir_error *error)
@@ -60,7 +55,7 @@ static const weir_param *one_event(const weir_event *event, weir_arena *arena, w
     scalars *s = weir_arena_alloc(arena, sizeof *s);
     weir_param *params = weir_arena_alloc(arena, WEIR_EVENT_COLUMNS * sizeof *params);
     if (!s || !params) {
-        fail_full(error);
+        weir_batch_full(error);
         return NULL;
     }
     s->position = (int64_t)htobe64((uint64_t)event->position);
@@ -140,7 +135,7 @@ static const weir_param *many_events(weir_feeder *feeder, const weir_batch *batc
         fits = params[i].value != NULL;
     }
     if (!fits)
-        fail_full(error);
+        weir_batch_full(error);
     return fits ? params : NULL;
 }
 
@@ -279,14 +274,14 @@ static bool add_waves(weir_feeder *feeder, const weir_batch *batch, wanted *w, w
     uint32_t *order = weir_arena_alloc(arena, w->count * sizeof *order);
     size_t waves = wave && order ? number_waves(batch, w, wave) : 0;
     if (waves == 0)
-        return fail_full(error);
+        return weir_batch_full(error);
     for (size_t i = 0; i < w->count; i++)
         order[i] = (uint32_t)i;
     if (!sort_by(arena, w->on, feeder->projection->on_count, order, w->count) ||
         !sort_by(arena, wave, waves, order, w->count) ||
         !permute(arena, order, w->index, w->count) || !permute(arena, order, w->on, w->count) ||
         !permute(arena, order, wave, w->count))
-        return fail_full(error);
+        return weir_batch_full(error);
     return add_runs(feeder, batch, w, wave, false, calls, error);
 }
 
@@ -308,7 +303,7 @@ bool weir_feeder_collect(void *session, const weir_batch *batch, bool one_by_one
     weir_apply apply = feeder->projection->apply;
     wanted w;
     if (!find_wanted(feeder->projection, batch, &w))
-        return fail_full(error);
+        return weir_batch_full(error);
     if (w.count == 0)
         return true;
     if (!one_by_one && !add_replan(feeder, w.count, calls, error))

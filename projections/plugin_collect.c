@@ -10,7 +10,6 @@
 
 #include "projections/plugin_int.h"
 
-#define FULL "the batch does not fit its memory"
 #define MARGIN_MS 8000 /* for a start and an end of its process */
 
 struct weir_plugin_feeder {
@@ -99,13 +98,13 @@ bool weir_plugin_run_exec(weir_plugin_run *run, const char *sql, const weir_para
 static bool begin_to_ask(weir_plugin_run *run)
 {
     weir_calls *calls = run->calls;
-    char *text = weir_arena_alloc(calls->arena, 24);
-    weir_param *param = weir_arena_alloc(calls->arena, sizeof *param);
     if (run->asked || run->patience_ms == 0)
         return true;
     run->asked = true;
+    char *text = weir_arena_alloc(calls->arena, 24);
+    weir_param *param = weir_arena_alloc(calls->arena, sizeof *param);
     if (!text || !param)
-        return weir_fail(&run->error, WEIR_FATE_RETRY, FULL) || refuse(run);
+        return weir_batch_full(&run->error) || refuse(run);
     *param = weir_param_integer(run->patience_ms, text);
     return weir_calls_add(calls, (weir_call){"deliver_patience", param, 1}, SIZE_MAX,
                           "deliver_patience", &run->error) ||
@@ -124,7 +123,7 @@ static bool fail_large(const weir_plugin_run *run, weir_error *error)
 {
     const weir_calls *calls = run->calls;
     if (run->count > 1)
-        return weir_fail(error, WEIR_FATE_RETRY, FULL);
+        return weir_batch_full(error);
     return weir_fail(error, WEIR_FATE_POISON,
                      "%s: its rows do not fit in the memory of a batch, %zu bytes: ask for fewer, "
                      "or raise batch_bytes of the subscription",
@@ -211,7 +210,7 @@ static bool take_over(local *l, const weir_param **params, int count)
 {
     if (copy_params(l->run->calls->arena, params, count))
         return true;
-    weir_fail(&l->run->error, WEIR_FATE_RETRY, FULL);
+    weir_batch_full(&l->run->error);
     return refuse(l->run);
 }
 
@@ -264,7 +263,7 @@ bool weir_plugin_collect(struct weir_plugin_feeder *code, const weir_batch *batc
 {
     weir_event *events = weir_arena_alloc(batch->arena, count * sizeof *events);
     if (!events)
-        return weir_fail(error, WEIR_FATE_RETRY, FULL);
+        return weir_batch_full(error);
     for (size_t i = 0; i < count; i++)
         events[i] = batch->events[index[i]];
     weir_plugin_run run = {.statements = code->statements,

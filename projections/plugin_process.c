@@ -192,8 +192,7 @@ static void carry_out(weir_plugin_run *run, weir_frame *frame, bool query)
             return;
     }
     if (frame->full && !run->refused)
-        run->refused =
-            !weir_fail(&run->error, WEIR_FATE_RETRY, "the batch does not fit its memory");
+        run->refused = !weir_batch_full(&run->error);
 }
 
 static bool write_reply(weir_plugin_process *p, const weir_plugin_run *run, bool query)
@@ -250,8 +249,7 @@ bool weir_plugin_process_apply(weir_plugin_process *p, weir_plugin_run *run)
     p->spent_us = 0;
     atomic_store(p->at, -1);
     if (!write_batch(p, run)) {
-        weir_fail(&run->error, WEIR_FATE_RETRY, "the batch does not fit its memory");
-        return false;
+        return weir_batch_full(&run->error);
     }
     while (more) {
         weir_child_answer came = exchange(p, true, run->calls->abandon, &said);

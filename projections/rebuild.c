@@ -181,16 +181,18 @@ static bool move_over(rebuild *r, weir_error *error)
     }
 }
 
-/* What is read to its end has everything only if everything was there. */
+/* A topic that is read to its end has everything only if everything was there. */
 static bool await_relay(rebuild *r, weir_error *error)
 {
+    if (!r->options->from_kafka)
+        return true;
     weir_backoff backoff = {.initial_ms = PAUSE_FIRST_MS, .max_ms = PAUSE_MOST_MS};
     int64_t deadline_us = weir_clock_monotonic_us() + (int64_t)r->options->patience_ms * 1000;
     for (;;) {
         int64_t published;
         if (!weir_rebuild_published(r, &published, error))
             return false;
-        if (!r->options->from_kafka || published >= r->recorded)
+        if (published >= r->recorded)
             return catch_up(r, error);
         tell(r, "waiting for the relay");
         if (left_ms(deadline_us) == 0)
