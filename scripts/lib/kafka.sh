@@ -97,6 +97,7 @@ share.coordinator.state.topic.min.isr=$insync
 group.initial.rebalance.delay.ms=0
 group.min.session.timeout.ms=500
 log.cleaner.dedupe.buffer.size=8388608
+metadata.max.idle.interval.ms=30000
 SETTINGS
 }
 

@@ -2,9 +2,10 @@
 
 The harness's manual is at the top of harness.py. WEIR_TEST_SERVICES names a folder in which
 scripts/services already runs; without it each session starts, and stops, services of its own, or
-leaves them to the next session in a folder WEIR_TEST_KEEP/<worker>-<brokers>.
+leaves those of one broker to the next session in a folder WEIR_TEST_KEEP/<worker>-1.
 """
 
+import fcntl
 import os
 import shutil
 import tempfile
@@ -27,17 +28,21 @@ def _all_services(worker_id):
         running[len(found.brokers.split(","))] = found
 
     def of(brokers):
-        if brokers not in running and kept:
+        if brokers not in running and kept and brokers == 1:
             running[brokers] = harness.Services(Path(kept) / f"{worker_id}-{brokers}", brokers)
         elif brokers not in running:
             own[brokers] = Path(tempfile.mkdtemp(prefix="weir-services-"))
             running[brokers] = harness.Services(own[brokers], brokers)
         return running[brokers]
 
-    yield of
-    for brokers, folder in own.items():
-        running[brokers].down()
-        shutil.rmtree(folder, ignore_errors=True)
+    def end(brokers):
+        if brokers in own:
+            running.pop(brokers).down()
+            shutil.rmtree(own.pop(brokers), ignore_errors=True)
+
+    yield of, end
+    for brokers in list(own):
+        end(brokers)
 
 
 def pytest_collection_modifyitems(items):
@@ -46,9 +51,23 @@ def pytest_collection_modifyitems(items):
 
 
 @pytest.fixture
+def alone(request):
+    """The only test with this mark's name at that moment, whatever the number of workers."""
+    (name,) = request.node.get_closest_marker("alone").args
+    (harness.ROOT / ".cache").mkdir(exist_ok=True)
+    with open(harness.ROOT / f".cache/{name}.lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+@pytest.fixture
 def services(request, _all_services):
+    of, end = _all_services
     marker = request.node.get_closest_marker("brokers")
-    return _all_services(marker.args[0] if marker else 1)
+    brokers = marker.args[0] if marker else 1
+    yield of(brokers)
+    if brokers > 1:  # idle ones cost the other tests a tenth of a core
+        end(brokers)
 
 
 @pytest.fixture

@@ -227,20 +227,19 @@ class Shop:
         known = getattr(self._asking, "connection", None)
         try:
             if known and not known.closed:
-                return known.execute(query, values or None).fetchall()
+                known.execute("SELECT")
         except psycopg.OperationalError:
             known.close()  # the server was away since the last question
-        self._asking.connection = self.connect(prepare_threshold=None)
-        return self._asking.connection.execute(query, values or None).fetchall()
+        if not known or known.closed:
+            self._asking.connection = known = self.connect(prepare_threshold=None)
+        return known.execute(query, values or None).fetchall()
 
     def value(self, query, *values):
         return self.sql(query, *values)[0][0]
 
     def append(self, aggregate_type, aggregate_id, *events, expected=None):
-        return self.value(
-            "SELECT weir.append(%s, %s, %s, %s::jsonb)",
-            aggregate_type, aggregate_id, expected, json.dumps(events),
-        )
+        values = (aggregate_type, aggregate_id, expected, json.dumps(events))
+        return self._ask("SELECT weir.append(%s, %s, %s, %s::jsonb)", values)[0][0]
 
     def topics(self):
         return harness_kafka.topics(self.services.brokers, self.prefix)

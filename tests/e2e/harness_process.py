@@ -25,7 +25,7 @@ def patience():
 
 def wait_until(predicate, seconds, what):
     """The predicate's first true value; exceptions count as not yet, and the last is reported."""
-    deadline = time.monotonic() + seconds * patience()
+    deadline, pause = time.monotonic() + seconds * patience(), 0.02
     while True:
         try:
             last = predicate()
@@ -35,7 +35,8 @@ def wait_until(predicate, seconds, what):
             last = error
         if time.monotonic() > deadline:
             raise AssertionError(f"not within {seconds * patience():g} s: {what}; last: {last!r}")
-        time.sleep(0.05)
+        time.sleep(pause)
+        pause = min(pause * 1.2, 0.2)
 
 
 def complaints(title, text):

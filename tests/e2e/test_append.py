@@ -8,7 +8,6 @@ import pytest
 from checks import compare_topics, stored_events
 from harness import wait_until
 
-pytestmark = pytest.mark.commands
 
 GONE = {"type": "weir.tombstone", "data": None, "metadata": {"reason": "erased on request"}}
 

@@ -16,7 +16,6 @@ import psycopg
 import pytest
 from harness import wait_until
 
-pytestmark = pytest.mark.commands
 
 ID = "018f4e6e-0c6b-7d5e-9f63-2f6a1d3c9a10"
 NOT_TIME, NOT_UUID, NOT_BASE64 = '"time" is not an RFC 3339', '"id" is not a UUID', '"data_base64" is not base64'

@@ -13,7 +13,6 @@ import pytest
 from harness import clean_environment, patience, program, wait_until
 from test_outages import deposit
 
-pytestmark = pytest.mark.commands
 
 EVENT_ID = "018f4e6e-0c6b-7d5e-9f63-2f6a1d3c9a10"
 STOPS = """-- projection: stops

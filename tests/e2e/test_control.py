@@ -3,7 +3,6 @@
 import pytest
 from harness import independent_murmur2, wait_until
 
-pytestmark = pytest.mark.commands
 
 COUNTS = """\
 -- projection: counts

@@ -7,7 +7,6 @@ from collections import defaultdict
 import pytest
 from harness import partition_of, wait_until
 
-pytestmark = pytest.mark.commands
 
 STRICT = """\
 -- projection: strict

@@ -7,11 +7,11 @@ import pytest
 from harness import ROOT, clean_environment
 from logs import log
 
-pytestmark = [pytest.mark.once, pytest.mark.xdist_group("demo")]
+pytestmark = [pytest.mark.once, pytest.mark.alone("demo")]
 
 
-@pytest.fixture(scope="module")
-def checkout():
+@pytest.fixture
+def checkout(alone):
     """This one, with its release build; in continuous integration a clone to which nothing was done."""
     if (ROOT / ".cache/demo").exists():
         pytest.skip("a demo is running already: scripts/demo down")

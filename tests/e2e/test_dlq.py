@@ -6,8 +6,6 @@ import json
 import pytest
 from harness import wait_until
 
-pytestmark = pytest.mark.commands
-
 
 class Letters:
     """Rows as a runtime leaves them: the first letter of an aggregate is the culprit, the others wait behind it."""

@@ -13,7 +13,6 @@ import pytest
 from harness import ROOT, wait_until
 from psycopg.conninfo import make_conninfo
 
-pytestmark = pytest.mark.commands
 
 CHECKS = ["name", "payload", "stream", "shape", "newer", "correlation"]
 CHAIN = "user.renamed:\n  - from: 1\n    to: 2\n    rename: { name: full_name }\n"

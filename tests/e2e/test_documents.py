@@ -19,7 +19,7 @@ from confluent_kafka import Producer
 from confluent_kafka.admin import AdminClient, NewTopic
 from harness import ROOT, patience, program, wait_until
 
-pytestmark = [pytest.mark.once, pytest.mark.xdist_group("demo")]  # the README has the demo
+pytestmark = [pytest.mark.once, pytest.mark.alone("demo")]  # the README has the demo
 
 PAGES = ["README.md", *sorted(str(p.relative_to(ROOT)) for p in (ROOT / "docs").glob("*.md"))]
 BLOCK = re.compile(r"^```(sh|sql|python|c)\n(.*?)^```", re.M | re.S)
@@ -84,7 +84,7 @@ PLANTED = {"docs/dead_letters.md": LETTERS}  # what a page finds that it does no
 
 
 @pytest.mark.parametrize("page", [p for p in PAGES if blocks(p)])
-def test_every_listing_runs(reader, page):
+def test_every_listing_runs(alone, reader, page):
     if page in PLANTED:
         reader.sql(PLANTED[page])
     PREPARED.get(page, lambda shop: None)(reader)

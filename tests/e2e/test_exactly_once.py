@@ -81,6 +81,7 @@ def test_killed_at_random_moments_under_load(pipeline):
     assert repeated(pipeline) == []
 
 
+@pytest.mark.threads
 def test_killed_at_each_failpoint(pipeline):
     things(pipeline, 20)
     for n, name in enumerate(f for f in failpoints() if f.startswith("relay") and f != "relay_before_clean_stop"):

@@ -10,7 +10,6 @@ from checks import check_versions, compare_topics, stored_events
 from harness import wait_until
 from workload import Writers
 
-pytestmark = pytest.mark.commands
 
 FENCE_START, FENCE_END = "    -- Fence: floor", "    -- Insert."
 PAUSE = "    PERFORM pg_sleep(random() * 0.02);\n"  # the same unlucky schedule for the right order and the wrong one

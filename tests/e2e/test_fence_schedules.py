@@ -11,7 +11,7 @@ import pytest
 from fence_explorer import search_all
 from fence_steps import MUTANTS
 
-SCHEDULES = int(os.environ.get("WEIR_FENCE_SCHEDULES", "10000"))
+SCHEDULES = int(os.environ.get("WEIR_FENCE_SCHEDULES", "5000"))
 SEED = int(os.environ.get("WEIR_FENCE_SEED", "0"))
 SEEDS = int(os.environ.get("WEIR_FENCE_SEEDS", "3"))
 

@@ -80,7 +80,6 @@ def reset(shop, *options):
     return shop.weir("projection", "reset", "payments", *options, "-o", "json", check=False)
 
 
-@pytest.mark.commands
 def test_what_the_handler_sees(shop):
     other = payments(shop)
     other.write(("p-1", {"n": 1}), headers=[("eventType", b"paid"), ("trace", b"t-1"), ("raw", b"\xff")])
@@ -109,7 +108,6 @@ def test_what_the_handler_sees(shop):
 OUTBOX = PAYMENTS.replace("-- topic: {topic}", "-- topic: {topic}\n-- format: debezium-outbox")
 
 
-@pytest.mark.commands
 def test_an_outbox_that_debezium_fills(shop):
     """In the forms that Connect's converters give it; the topic's name is not Debezium's here, since the test's must differ."""
     other = payments(shop, sql=OUTBOX)
@@ -122,6 +120,7 @@ def test_an_outbox_that_debezium_fills(shop):
         (id, "order.placed", "o-1", n + 1) for n, id in enumerate(ids)]
 
 
+@pytest.mark.threads
 def test_each_effect_is_there_once_whatever_is_killed(shop):
     """Two lanes, three partitions, one projection of the store's events beside it; killed at the worst moments."""
     other = payments(shop, 3)
@@ -159,7 +158,6 @@ INSERT INTO things SELECT aggregate_id FROM events;
     assert numbers(shop, "n") == list(range(1000, 1607))
 
 
-@pytest.mark.commands
 def test_poison_waits_and_comes_back_edited_or_not(shop):
     shop.configure(subscriptions={"payments": {"redrive": "none", "attempts": 1}})
     other = payments(shop, 1)
@@ -191,7 +189,6 @@ def test_poison_waits_and_comes_back_edited_or_not(shop):
         "x": {"base64": "AAE="}, "content-type": "text/plain"}
 
 
-@pytest.mark.commands
 def test_what_retention_took_stops_it_and_never_passes_silently(shop):
     other = payments(shop, 2)
     other.write(*[("a", {"n": n}) for n in range(4)])
@@ -217,7 +214,6 @@ def test_what_retention_took_stops_it_and_never_passes_silently(shop):
     assert "removed the messages at 0 to 0 unread" in shop.weir("run", "--once", check=False).stderr
 
 
-@pytest.mark.commands
 def test_a_topic_that_was_made_anew_stops_it(shop):
     other = payments(shop, 2)
     other.write(*[("a", {"n": n}) for n in range(3)])
@@ -249,7 +245,6 @@ def progressed(shop):
     return time.monotonic() - next(p for p in parts if p["name"] == "payments")["seconds_since_progress"]
 
 
-@pytest.mark.commands
 def test_more_partitions_a_topic_that_comes_late_and_a_time(shop):
     shop.projection("payments", PAYMENTS.format(topic=f"{shop.prefix}.payments"))
     shop.weir("migrate")
@@ -309,7 +304,6 @@ def rebuild(shop, *options, words=("payments",), **more):
     return shop.weir("projection", "rebuild", *words, "--from", "kafka", *options, **more)
 
 
-@pytest.mark.commands
 def test_rebuilt_from_its_topics_while_a_member_reads_them(shop):
     """Killed and gone on with; nobody in the group notices, and the member goes on with the new tables."""
     shop.configure(subscriptions={"payments": {"batch_events": 50, "lanes": 2}})
@@ -344,7 +338,6 @@ def test_rebuilt_from_its_topics_while_a_member_reads_them(shop):
     assert member.alive and member.log.count("partitions given back") == member.log.count("partitions assigned") - 1
 
 
-@pytest.mark.commands
 def test_a_rebuild_refuses_to_hold_less_than_before(shop):
     shop.configure(subscriptions={"payments": {"batch_events": 2}})
     other = payments(shop, 2)

@@ -11,7 +11,6 @@ import time
 import pytest
 from harness import ROOT, wait_until
 
-pytestmark = pytest.mark.commands
 
 WITNESS = """\
 import json, os, sys, time

@@ -16,7 +16,6 @@ import pytest
 from harness import patience
 from hostile import BYTES, STRINGS
 
-pytestmark = pytest.mark.commands
 SOME = STRINGS[:: int(3 * patience())]
 
 NO_CONTROL = r"[^\x00-\x1f\x7f-\x9f]+"
@@ -225,7 +224,6 @@ def test_import_and_export_keep_every_byte(town):
         assert {k: kept[k] for k in sent.get("metadata", {})} == sent.get("metadata", {})
 
 
-@pytest.mark.every
 def test_the_command_line_stores_or_refuses(town):
     before, wrong, expected = world(town), [], []
     for text in SOME:
@@ -287,7 +285,6 @@ def fits_schema(text):
     return re.fullmatch(r"[a-z_][a-z0-9_]{0,39}", text) and not text.startswith("pg_") and text != "public"
 
 
-@pytest.mark.every
 def test_settings_refuse_what_would_be_another_name(town):
     """By flag and by environment; a name that is SQL's own is refused before anything is made."""
     before, wrong = world(town), []
@@ -312,7 +309,6 @@ def test_settings_refuse_what_would_be_another_name(town):
     assert world(town) == before
 
 
-@pytest.mark.every
 def test_projection_names_and_numbers_are_held_to_their_shape(town):
     before, wrong = world(town), []
     town.configure(projections={"files": ["projections/*.sql"]})

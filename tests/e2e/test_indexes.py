@@ -12,7 +12,6 @@ import re
 import pytest
 from harness import ROOT
 
-pytestmark = pytest.mark.commands
 
 STATEMENTS = {file.stem: file.read_text() for file in (ROOT / "store/sql").glob("read_*.sql")}
 EVENTS = int(os.environ.get("WEIR_INDEX_EVENTS", "250000"))

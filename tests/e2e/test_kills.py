@@ -172,6 +172,7 @@ def test_the_program_knows_the_same_failpoints(shop):
     assert shop.weir("version", "--failpoints").stdout.split() == failpoints()
 
 
+@pytest.mark.threads
 def test_the_relay_killed_at_each_of_its_failpoints(pipeline):
     things(pipeline, 20)
     for n, name in enumerate(f for f in failpoints() if f.startswith("relay") and f not in TRANSACTIONAL):
@@ -185,6 +186,7 @@ def test_the_relay_killed_at_each_of_its_failpoints(pipeline):
     print(f"{len(messages)} messages, {len(duplicates)} repeated")
 
 
+@pytest.mark.threads
 def test_the_runtime_killed_at_each_of_its_failpoints(pipeline):
     relay = pipeline.start("relay")
     things(pipeline, 20)

@@ -7,7 +7,6 @@ import pytest
 from checks import compare_topics, stored_events
 from harness import wait_until
 
-pytestmark = pytest.mark.commands
 
 TRACE = {"traceparent": "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01", "tracestate": "congo=t61rcWkgMzE"}
 

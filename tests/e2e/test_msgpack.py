@@ -5,7 +5,6 @@ import json
 
 import pytest
 
-pytestmark = pytest.mark.commands
 
 MSGPACK = "application/msgpack"
 DATA = {"total": 5, "x": [1.5, "é", None]}

@@ -30,6 +30,7 @@ def lines(process, *words):
     return [line for line in process.log.splitlines() if all(word in line for word in words)]
 
 
+@pytest.mark.threads
 def test_postgresql_goes_away_and_comes_back(shop, serving):
     shop.services.kill_postgres()
     wait_until(lambda: len(lines(serving, "level=warn", "relay=main")) >= 1, 30, "the relay says so")
@@ -40,6 +41,7 @@ def test_postgresql_goes_away_and_comes_back(shop, serving):
     check(shop, serving)
 
 
+@pytest.mark.threads
 def test_kafka_goes_away_and_comes_back(shop, serving):
     shop.services.kill_kafka()
     deposit(shop, 10)

@@ -75,6 +75,7 @@ def test_poison_among_many(journal):
     assert journal.value("SELECT bool_and(status = 'applied') FROM weir.dead_letters")
 
 
+@pytest.mark.threads
 def test_retries_and_discards_against_the_live_stream(journal):
     fill(journal, 4000, 40)
     journal.start("relay")
@@ -134,6 +135,7 @@ def test_retries_and_discards_against_the_live_stream(journal):
     assert discarded, "the test discards some"
 
 
+@pytest.mark.threads
 def test_a_pause_holds_everything_and_ends(journal):
     fill(journal, 1000, 0)
     journal.start("relay")

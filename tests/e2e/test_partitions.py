@@ -15,7 +15,6 @@ import psycopg
 import pytest
 from harness import wait_until
 
-pytestmark = pytest.mark.commands
 
 TYPES = ["order", "invoice", "rare.type"]
 PAYLOAD = {"text": "x" * 100}

@@ -12,7 +12,6 @@ import pytest
 from harness import ROOT, clean_environment, patience, program, wait_until
 from test_plugins import compile_plugin
 
-pytestmark = pytest.mark.commands
 
 WITNESS = ROOT / "tests/e2e/plugins/witness.c"
 TIMEOUT_MS = int(800 * patience())
@@ -272,6 +271,7 @@ def fold(shop):
 
 @pytest.mark.once
 @pytest.mark.slow
+@pytest.mark.threads
 def test_the_example_is_exactly_once_whatever_is_killed(shop, prefix):
     build_example(shop, prefix)
     shop.configure(plugins={"files": ["customer_orders.so"]}, kafka={"partitions": 3},

@@ -9,7 +9,6 @@ import subprocess
 import pytest
 from harness import ROOT
 
-pytestmark = pytest.mark.commands
 
 ACCOUNT = ROOT / "tests/e2e/plugins/account.c"
 

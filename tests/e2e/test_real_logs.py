@@ -12,7 +12,6 @@ from checks import check_versions, compare_topics, stored_events
 from cloudevents.kafka import KafkaMessage, from_binary
 from logs import events_of, log
 
-pytestmark = pytest.mark.commands
 
 CASES = """\
 -- projection: {name}

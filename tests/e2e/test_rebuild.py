@@ -14,7 +14,6 @@ import psycopg
 import pytest
 from harness import patience, wait_until
 
-pytestmark = pytest.mark.commands
 
 EVENTS = int(os.environ.get("WEIR_REBUILD_EVENTS", "200000"))
 ACCOUNTS = 2000
@@ -215,7 +214,7 @@ def is_told_of_a_long_wait(shop, since):
     return not reader.finish().errors
 
 
-@pytest.mark.every
+@pytest.mark.threads
 def test_a_running_member_goes_on_with_the_new_generation(ledger):
     fill(ledger, 2000)
     ledger.start("relay")

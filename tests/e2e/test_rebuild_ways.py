@@ -9,7 +9,7 @@ from harness import wait_until
 from test_rebuild import FILE, fill, folded, ledger, projected, serving  # noqa: F401 (ledger is a fixture)
 from test_topics import administer
 
-pytestmark = [pytest.mark.once, pytest.mark.commands]
+pytestmark = pytest.mark.once
 
 TOTALS = """\
 -- projection: totals
@@ -192,6 +192,7 @@ def test_as_of_a_time(ledger):  # noqa: F811
     killed.send(signal.SIGKILL)
     killed.wait(30)
     assert "unfinished" in ledger.value("SELECT obj_description('tuesday'::regnamespace)")
+    wait_until(lambda: not ledger.value(held), 30, "the server has noticed")
     again = ledger.weir(*words, "--execute")
     assert "begun anew" in again.stderr and again.stdout.splitlines()[1].split()[:4] == ["tuesday", "20001", "20001", "0"]
     assert projected(ledger, "tuesday") == expected != projected(ledger)

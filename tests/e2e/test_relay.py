@@ -11,8 +11,6 @@ from confluent_kafka import OFFSET_END, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient, ConfigResource, NewPartitions, NewTopic, ResourceType
 from harness import wait_until
 
-pytestmark = pytest.mark.commands
-
 
 @pytest.fixture
 def relayed(shop):

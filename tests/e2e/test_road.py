@@ -17,6 +17,7 @@ ON CONFLICT (kind) DO UPDATE SET events = t.events + excluded.events, amount = t
 
 
 @pytest.mark.valgrind
+@pytest.mark.threads
 def test_from_append_to_read_model(shop):
     shop.projection("totals", TOTALS)
     shop.weir("migrate")

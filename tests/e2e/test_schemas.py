@@ -4,7 +4,6 @@ import json
 
 import pytest
 
-pytestmark = pytest.mark.commands
 
 RULES = """\
 user.registered:

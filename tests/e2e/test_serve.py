@@ -31,6 +31,7 @@ def get(shop, path, method="GET"):
         return error.code, error.read().decode()
 
 
+@pytest.mark.threads
 def test_it_answers_its_monitors(shop, serving):
     wait_until(lambda: get(shop, "/readyz")[0] == 200, 30, "it is ready")
     assert get(shop, "/healthz")[0] == 200

@@ -53,6 +53,7 @@ def test_every_shard_publishes_its_own_partitions_once(sharded):
     assert [(r["relay"], r["shard"], r["state"]) for r in shown] == [("main", n, "stopped") for n in range(SHARDS)]
 
 
+@pytest.mark.threads
 def test_killed_and_stopped_under_load(sharded):
     chance = random.Random(11)
     with Writers(sharded, 3, slowest=0.02) as writers:

@@ -20,10 +20,10 @@ FEW = 50000  # messages that a comparison from the beginning can hold
 @pytest.mark.slow
 @pytest.mark.once
 @pytest.mark.brokers(3)
-@pytest.mark.xdist_group("brokers")
+@pytest.mark.alone("brokers")
 @pytest.mark.timeout(max(MINUTES, 0) * 60 + 900)
 @pytest.mark.parametrize("delivery", ["at_least_once", "exactly_once"])
-def test_soak(shop, delivery):
+def test_soak(alone, shop, delivery):
     soak = Soak(shop, delivery, SEED, leeway=1 if MINUTES >= 0 else 2)
     print(f"\nseed {SEED}", flush=True)
     with soak.running():

@@ -157,6 +157,7 @@ def test_a_wrong_file_is_refused_at_start(strict, change, place, message):
     assert strict.sql("SELECT * FROM weir.subscriptions") == []
 
 
+@pytest.mark.threads
 def test_members_share_partitions_come_and_go(shop):
     shop.configure(kafka={"partitions": 6, "properties": {"session.timeout.ms": 2000, "heartbeat.interval.ms": 500}})
     shop.projection("cases_each", CASES.format(name="cases_each", type="thing", apply="each"))

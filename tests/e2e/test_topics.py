@@ -11,8 +11,6 @@ from confluent_kafka.admin import (
 )
 from harness import Services, Shop, free_port, wait_until
 
-pytestmark = pytest.mark.commands
-
 
 def administer(shop, verb, *arguments, **options):
     """One call of the Admin API; what it says of each of its subjects."""

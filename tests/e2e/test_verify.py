@@ -2,11 +2,8 @@
 
 from dataclasses import replace
 
-import pytest
 from harness import partition_of
 from plant import TRACE, Planted, clean, kinds, nth, swapped, verify, with_header, with_more, without
-
-pytestmark = pytest.mark.commands
 
 
 def test_what_the_relay_wrote_is_found_equal(relayed):

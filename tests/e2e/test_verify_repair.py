@@ -4,8 +4,6 @@ import pytest
 from harness import partition_of, wait_until
 from plant import Planted, kinds, nth, verify, without
 
-pytestmark = pytest.mark.commands
-
 
 def test_a_repair_restores_what_it_can_and_says_the_rest(relayed):
     planted = Planted(relayed, "thing")

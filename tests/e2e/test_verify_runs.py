@@ -10,8 +10,6 @@ from logs import log
 from plant import Planted, clean, kinds, verify, without
 from workload import Writers
 
-pytestmark = pytest.mark.commands
-
 
 def test_options_that_cannot_be(shop):
     shop.weir("migrate")

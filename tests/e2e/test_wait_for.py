@@ -8,7 +8,6 @@ import psycopg
 import pytest
 from harness import independent_murmur2, partition_of, wait_until
 
-pytestmark = pytest.mark.commands
 
 COUNTS = """\
 -- projection: counts
