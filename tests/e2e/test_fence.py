@@ -105,3 +105,14 @@ def test_a_fence_that_locks_after_nextval_is_caught(shop):
     rewrite_append(shop, mutant)
     _, faults, _ = scene(shop)
     assert any("are in no topic" in fault for fault in faults), faults
+
+
+def test_a_transaction_holds_one_lock_however_often_it_appends(shop):
+    """The first of a store, too, whose floor is 0: thousands would not fit the server's table of locks."""
+    shop.weir("migrate")
+    for id in ("first", "second"):
+        with shop.connect(autocommit=False) as connection:
+            connection.execute("""SELECT weir.append('thing', %s || n, NULL, '[{"type": "thing.happened", "data": {}}]')
+                                  FROM generate_series(1, 50) n""", (id,))
+            held = connection.execute("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND pid = pg_backend_pid()")
+            assert held.fetchone() == (1,)

@@ -276,7 +276,7 @@ BEGIN
     floor := coalesce(pg_sequence_last_value('weir.event_position'), 0);
     remembered := current_setting('weir.fence_' || weir.store_number()::text, true);
     IF remembered <> '' THEN
-        IF remembered ~ '^[1-9][0-9]{0,17}$' THEN
+        IF remembered ~ '^[0-9]{1,18}$' THEN
             floor := least(floor, remembered::bigint);
         END IF;
     ELSE
