@@ -13,7 +13,7 @@ from harness import patience, wait_until
 from test_kills import TRANSACTIONAL, failpoints, things
 from workload import Writers
 
-KILLS = int(os.environ.get("WEIR_TEST_KILLS", "50" if patience() <= 1 else "2"))
+KILLS = int(os.environ.get("WEIR_TEST_KILLS", "20" if patience() <= 1 else "2"))
 DELIVERIES = ("exactly_once", "at_least_once")
 
 

@@ -11,9 +11,9 @@ import pytest
 from fence_explorer import search_all
 from fence_steps import MUTANTS
 
-SCHEDULES = int(os.environ.get("WEIR_FENCE_SCHEDULES", "5000"))
+SCHEDULES = int(os.environ.get("WEIR_FENCE_SCHEDULES", "3000"))
 SEED = int(os.environ.get("WEIR_FENCE_SEED", "0"))
-SEEDS = int(os.environ.get("WEIR_FENCE_SEEDS", "3"))
+SEEDS = int(os.environ.get("WEIR_FENCE_SEEDS", "2"))
 
 pytestmark = [pytest.mark.once, pytest.mark.slow, pytest.mark.timeout(900 + SCHEDULES // 10)]
 

@@ -14,7 +14,7 @@ from harness import ROOT
 
 
 STATEMENTS = {file.stem: file.read_text() for file in (ROOT / "store/sql").glob("read_*.sql")}
-EVENTS = int(os.environ.get("WEIR_INDEX_EVENTS", "250000"))
+EVENTS = int(os.environ.get("WEIR_INDEX_EVENTS", "100000"))
 LIMIT, END = 100, 2**63 - 1
 SERVED = {"Limit", "Index Scan", "Append", "Merge Append"}
 KEYS = {

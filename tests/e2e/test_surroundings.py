@@ -216,7 +216,7 @@ def test_what_cannot_be_unpacked_stops_it_and_the_store_refills_what_was_removed
 
 
 @pytest.mark.once
-@pytest.mark.parametrize("codec", ["none", "zstd"])
+@pytest.mark.parametrize("codec", ["zstd"])
 def test_large_payloads_need_no_more_memory_for_being_many(journal, codec):
     """A hundred events of a megabyte, which no codec makes smaller."""
     journal.configure(relay={"compression": codec})
