@@ -45,8 +45,8 @@ typedef struct weir_command {
     bool (*run)(weir_session *session, weir_error *error); /* NULL: only a group of commands */
 } weir_command;
 
-/* Of commands_projections.c and commands_letters.c; NULL name ends. */
-extern const weir_command weir_projection_commands[], weir_letter_commands[];
+/* Of commands_projections.c, commands_letters.c and commands_sagas.c; NULL name ends. */
+extern const weir_command weir_projection_commands[], weir_letter_commands[], weir_saga_commands[];
 extern const weir_option weir_global_options[]; /* every command has them */
 extern const weir_option weir_format_option[];  /* commands with formats have it */
 

@@ -569,7 +569,8 @@ static const weir_command program[] = {
 };
 
 static const weir_command *const tables[] = {
-    work, weir_projection_commands, topics, weir_letter_commands, program, NULL};
+    work, weir_projection_commands, topics, weir_letter_commands, weir_saga_commands, program,
+    NULL};
 
 const weir_command *weir_command_after(const weir_command *command)
 {

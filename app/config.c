@@ -1,5 +1,6 @@
 /* config show, check and reference. */
 #include "config/config.h"
+#include "app/names.h"
 #include "app/schema.h"
 #include "app/verbs.h"
 #include "config/kafka.h"
@@ -38,15 +39,19 @@ bool weir_verb_config_check(weir_session *session, weir_error *error)
 {
     weir_projections projections = {0};
     weir_externals externals = {0};
+    weir_sagas sagas = {0};
     weir_snapshot_policy policy = {0};
     weir_upcasters *upcasters = weir_schema_open(session->config, error);
     bool ok = upcasters && weir_kafka_check(session->config, error) &&
               weir_relays_check(session->config, error) &&
               weir_snapshot_policy_configure(session->config, &policy, error) &&
               weir_projections_load(session->config, &projections, error) &&
+              weir_sagas_load(session->config, &sagas, error) &&
+              weir_names_check(session->config, &projections, &sagas, error) &&
               weir_externals_load(session->config, &projections, &externals, error);
     weir_upcasters_free(upcasters);
     weir_externals_free(&externals);
+    weir_sagas_free(&sagas);
     weir_projections_free(&projections);
     if (!ok)
         return false;

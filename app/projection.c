@@ -63,7 +63,7 @@ bool weir_verb_projection_list(weir_session *session, weir_error *error)
 /* One subscription's status. */
 typedef struct status {
     const char *name;
-    bool handler;           /* in another language, not a projection */
+    const char *kind;       /* of subscription */
     const weir_result *row; /* of cli_projection_status; no row: never started */
     bool started, stopped, paused;
     bool measured;
@@ -127,11 +127,6 @@ static void put_json(weir_buffer *json, const char *text)
         weir_buffer_text(json, "null");
 }
 
-static const char *kind_of(bool handler)
-{
-    return handler ? "handler" : "projection";
-}
-
 /* write_why: what stopped it, and why its lag is not known; one column for the eye. */
 static void write_why(weir_table *table, const status *at)
 {
@@ -175,7 +170,7 @@ static void write_status(weir_table *table, const status *at)
     weir_table_text(table, at->paused ? weir_result_value(at->row, 0, 6) : NULL);
     weir_table_text(table, at->paused ? weir_result_value(at->row, 0, 7) : NULL);
     write_why(table, at);
-    weir_table_text(table, kind_of(at->handler));
+    weir_table_text(table, at->kind);
 }
 
 /* exceeds says on stderr why a projection is beyond the bound. */
@@ -203,7 +198,7 @@ typedef struct report {
 
 static bool report_one(report *to, const weir_member *member, weir_error *error)
 {
-    status at = {.name = weir_member_name(member), .handler = !member->projection};
+    status at = {.name = weir_member_name(member), .kind = weir_member_kind(member)};
     weir_result *row =
         weir_connection_query(weir_store_connection(to->store), "cli_projection_status",
                               (const weir_param[]){WEIR_PARAM_TEXT(at.name)}, 1, error);
@@ -246,7 +241,7 @@ static bool report_others(report *to, const weir_member *member, weir_error *err
         weir_table_number(to->table, weir_result_integer(rows, i, 6));
         for (int column = 0; column < 6; column++)
             weir_table_text(to->table, NULL);
-        weir_table_text(to->table, kind_of(!member->projection));
+        weir_table_text(to->table, weir_member_kind(member));
     }
     weir_result_free(rows);
     return rows != NULL;

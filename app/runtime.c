@@ -7,22 +7,37 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "app/names.h"
 #include "app/schema.h"
 #include "app/session.h"
 #include "base/suggest.h"
 
 #define STARTS_ONCE 5 /* of a handler's command that fails, with --once */
 
+const char *weir_member_kind(const weir_member *member)
+{
+    return member->projection ? "projection" : member->external ? "handler" : "saga";
+}
+
 const char *weir_member_name(const weir_member *member)
 {
     return member->projection ? weir_projection_name(member->projection)
-                              : weir_external_name(member->external);
+           : member->external ? weir_external_name(member->external)
+                              : weir_saga_name(member->saga);
 }
 
 const char *const *weir_member_types(const weir_member *member)
 {
     return member->projection ? weir_projection_types(member->projection)
-                              : weir_external_types(member->external);
+           : member->external ? weir_external_types(member->external)
+                              : weir_saga_types(member->saga);
+}
+
+static weir_handler *handler_of(const weir_member *member)
+{
+    return member->projection ? weir_projection_handler(member->projection, member->runtime->config)
+           : member->external ? weir_external_handler(member->external)
+                              : weir_saga_handler(member->saga);
 }
 
 const weir_foreign *weir_member_foreign(const weir_member *member)
@@ -30,35 +45,46 @@ const weir_foreign *weir_member_foreign(const weir_member *member)
     return member->projection ? weir_projection_foreign(member->projection) : NULL;
 }
 
-/* Projections come first. */
+/* How many there are; without externals and sagas unless all were asked for. */
+static size_t count_all(const weir_runtime *runtime)
+{
+    size_t others = runtime->externals.count + runtime->sagas.count;
+    return runtime->projections.count + (runtime->all ? others : 0);
+}
+
+/* Projections come first, sagas last. */
 static weir_member member_at(weir_runtime *runtime, size_t i)
 {
     size_t projections = runtime->projections.count;
+    size_t externals = projections + runtime->externals.count;
     weir_member member = {.runtime = runtime};
     if (i < projections)
         member.projection = runtime->projections.items[i];
-    else
+    else if (i < externals)
         member.external = runtime->externals.items[i - projections];
+    else
+        member.saga = runtime->sagas.items[i - externals];
     return member;
 }
 
 static bool find(weir_runtime *runtime, const char *name, weir_member *found, weir_error *error)
 {
     weir_suggestion near = {.word = name};
-    for (size_t i = 0; i < runtime->projections.count + runtime->externals.count; i++) {
+    for (size_t i = 0; i < count_all(runtime); i++) {
         *found = member_at(runtime, i);
         if (strcmp(weir_member_name(found), name) == 0)
             return true;
         weir_suggest_offer(&near, weir_member_name(found));
     }
     weir_fail_code(error, WEIR_FATE_CONFIG, WEIR_NOT_FOUND, "there is no projection%s '%s'",
-                   runtime->externals.count > 0 ? " or handler" : "", name);
+                   count_all(runtime) > runtime->projections.count ? ", handler or saga" : "",
+                   name);
     return weir_suggest_end(&near, error);
 }
 
 static bool choose(weir_runtime *runtime, const char *const *names, size_t count, weir_error *error)
 {
-    size_t wanted = count ? count : runtime->projections.count + runtime->externals.count;
+    size_t wanted = count ? count : count_all(runtime);
     runtime->members = weir_calloc(wanted, sizeof *runtime->members);
     for (size_t i = 0; i < wanted; i++) {
         weir_member member = {0};
@@ -69,7 +95,7 @@ static bool choose(weir_runtime *runtime, const char *const *names, size_t count
         for (size_t j = 0; j < runtime->count; j++)
             if (strcmp(weir_member_name(&runtime->members[j]), weir_member_name(&member)) == 0)
                 return weir_fail(error, WEIR_FATE_CONFIG, "%s '%s' is named twice",
-                                 member.projection ? "projection" : "handler", names[i]);
+                                 weir_member_kind(&member), names[i]);
         runtime->members[runtime->count++] = member;
     }
     return true;
@@ -80,7 +106,9 @@ static bool load(weir_runtime *runtime, const weir_config *config, weir_stop *st
 {
     *runtime = (weir_runtime){.config = config, .stop = stop};
     runtime->upcasters = weir_schema_open(config, error);
-    return runtime->upcasters && weir_projections_load(config, &runtime->projections, error);
+    return runtime->upcasters && weir_projections_load(config, &runtime->projections, error) &&
+           weir_sagas_load(config, &runtime->sagas, error) &&
+           weir_names_check(config, &runtime->projections, &runtime->sagas, error);
 }
 
 bool weir_runtime_load(weir_runtime *runtime, const weir_config *config, weir_stop *stop,
@@ -92,8 +120,10 @@ bool weir_runtime_load(weir_runtime *runtime, const weir_config *config, weir_st
 bool weir_runtime_load_all(weir_runtime *runtime, const weir_config *config, weir_stop *stop,
                            const char *const *names, size_t count, weir_error *error)
 {
-    return load(runtime, config, stop, error) &&
-           weir_externals_load(config, &runtime->projections, &runtime->externals, error) &&
+    if (!load(runtime, config, stop, error))
+        return false;
+    runtime->all = true;
+    return weir_externals_load(config, &runtime->projections, &runtime->externals, error) &&
            choose(runtime, names, count, error);
 }
 
@@ -113,11 +143,8 @@ static bool make_subscriptions(weir_runtime *runtime, weir_error *error)
 {
     for (size_t i = 0; i < runtime->count; i++) {
         weir_member *member = &runtime->members[i];
-        weir_handler *handler = member->projection
-                                    ? weir_projection_handler(member->projection, runtime->config)
-                                    : weir_external_handler(member->external);
         member->subscription =
-            weir_subscription_new(runtime->config, handler, runtime->stop, error);
+            weir_subscription_new(runtime->config, handler_of(member), runtime->stop, error);
         if (!member->subscription)
             return false;
         weir_subscription_upcast(member->subscription, runtime->upcasters);
@@ -145,6 +172,8 @@ static void *run_member(void *context)
     weir_member *member = context;
     weir_error error = {0};
     member->failed = !weir_subscription_run(member->subscription, member->runtime->once, &error);
+    weir_saga_clock_end(member->clock, member->failed);
+    member->clock = NULL;
     if (member->failed)
         WEIR_ERROR("subscription", weir_subscription_name(member->subscription), "stopped itself",
                    WEIR_TEXT("why", error.message), WEIR_TEXT("fate", weir_fate_name(error.fate)));
@@ -169,6 +198,10 @@ bool weir_runtime_start(weir_runtime *runtime, bool once, weir_error *error)
     for (size_t i = 0; i < runtime->count; i++) {
         if (once && runtime->members[i].external)
             weir_external_give_up(runtime->members[i].external, STARTS_ONCE);
+        weir_member *member = &runtime->members[i];
+        if (member->saga && !(member->clock = weir_saga_clock_start(member->saga, runtime->config,
+                                                                    runtime->stop, once, error)))
+            return false;
         int code =
             pthread_create(&runtime->members[i].thread, NULL, run_member, &runtime->members[i]);
         if (code)
@@ -195,11 +228,15 @@ void weir_runtime_join(weir_runtime *runtime, size_t *failed)
 
 void weir_runtime_free(weir_runtime *runtime)
 {
-    for (size_t i = 0; i < runtime->count; i++)
+    for (size_t i = 0; i < runtime->count; i++) {
+        weir_saga_clock_end(runtime->members[i].clock,
+                            true); /* one whose thread was never started */
         weir_subscription_free(runtime->members[i].subscription);
+    }
     free(runtime->members);
     free(runtime->names);
     weir_externals_free(&runtime->externals);
+    weir_sagas_free(&runtime->sagas);
     weir_projections_free(&runtime->projections);
     weir_upcasters_free(runtime->upcasters);
     *runtime = (weir_runtime){0};

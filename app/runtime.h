@@ -1,5 +1,6 @@
-/* The subscriptions of one process: every projection and handler of the configuration, or those
- * named, each in a thread of its own. Opened, started and joined by one thread; health by any. */
+/* The subscriptions of one process: every projection, handler and saga of the configuration, or
+ * those named, each in a thread of its own. Opened, started and joined by one thread; health by
+ * any. */
 #ifndef WEIR_APP_RUNTIME_H
 #define WEIR_APP_RUNTIME_H
 
@@ -9,12 +10,15 @@
 #include "consumer/letter_topic.h"
 #include "projections/external.h"
 #include "projections/projections.h"
+#include "sagas/sagas.h"
 #include "store/upcast.h"
 
 typedef struct weir_member {
     struct weir_runtime *runtime;
-    weir_projection *projection; /* NULL: it is a handler in another language */
-    weir_external *external;     /* NULL: it is a projection */
+    weir_projection *projection; /* one of these three */
+    weir_external *external;
+    weir_saga *saga;
+    weir_saga_clock *clock; /* of a saga that runs */
     weir_subscription *subscription;
     pthread_t thread;
     bool started;
@@ -26,11 +30,13 @@ typedef struct weir_runtime {
     weir_stop *stop;
     weir_projections projections;
     weir_externals externals;
+    weir_sagas sagas;
     weir_upcasters *upcasters;
     weir_member *members;
     size_t count;
     const char **names; /* of the members that run */
     weir_letter_topics *letters;
+    bool all; /* handlers and sagas, too */
     bool once;
 } weir_runtime;
 
@@ -40,12 +46,14 @@ WEIR_MUST_USE bool weir_runtime_load(weir_runtime *runtime, const weir_config *c
                                      weir_stop *stop, const char *const *names, size_t count,
                                      weir_error *error);
 
-/* weir_runtime_load_all does so with handlers in other languages, too. */
+/* weir_runtime_load_all does so with handlers in other languages and sagas, too. */
 WEIR_MUST_USE bool weir_runtime_load_all(weir_runtime *runtime, const weir_config *config,
                                          weir_stop *stop, const char *const *names, size_t count,
                                          weir_error *error);
 
-/* The subscription's name, and the aggregate types that it reads. */
+/* The subscription's name, its kind (projection, handler, saga), and the aggregate types that it
+ * reads. */
+const char *weir_member_kind(const weir_member *member);
 const char *weir_member_name(const weir_member *member);
 const char *const *weir_member_types(const weir_member *member);
 

@@ -194,21 +194,20 @@ bool weir_clock_parse(const char *text, size_t length, int64_t *time_us, weir_er
 bool weir_duration_parse(const char *text, int64_t *duration_us, weir_error *error)
 {
     static const struct {
-        char unit;
-        int64_t seconds;
-    } units[] = {{'s', 1}, {'m', 60}, {'h', 3600}, {'d', 86400}};
-    const int64_t longest = (int64_t)86400 * 366 * 1000;
+        const char *unit;
+        int64_t ms;
+    } units[] = {{"ms", 1}, {"s", 1000}, {"m", 60000}, {"h", 3600000}, {"d", 86400000}};
+    const int64_t longest = (int64_t)86400000 * 366 * 1000;
     const size_t digits = strspn(text, "0123456789");
     int64_t number = 0;
     for (size_t i = 0; i < digits && number <= longest; i++)
         number = number * 10 + (text[i] - '0');
     for (size_t i = 0; digits && text[digits] && i < sizeof units / sizeof *units; i++) {
-        if (strcmp(text + digits, (const char[]){units[i].unit, '\0'}) == 0 &&
-            number <= longest / units[i].seconds) {
-            *duration_us = number * units[i].seconds * 1000000;
+        if (strcmp(text + digits, units[i].unit) == 0 && number <= longest / units[i].ms) {
+            *duration_us = number * units[i].ms * 1000;
             return true;
         }
     }
-    return weir_fail(error, WEIR_FATE_POISON, "'%s' is no duration such as 90s, 15m, 1h or 7d",
+    return weir_fail(error, WEIR_FATE_POISON, "'%s' is no duration such as 500ms, 90s, 15m, 1h or 7d",
                      text);
 }

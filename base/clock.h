@@ -21,7 +21,7 @@ size_t weir_clock_format(int64_t time_us, char text[WEIR_TIME_TEXT]);
 WEIR_MUST_USE bool weir_clock_parse(const char *text, size_t length, int64_t *time_us,
                                     weir_error *error);
 
-/* weir_duration_parse reads a whole number with its unit, s, m, h or d: "90s", "15m", "1h", "7d".
+/* weir_duration_parse reads a whole number with its unit, ms, s, m, h or d: "500ms", "90s", "7d".
  * Microseconds; POISON on anything else and beyond a thousand years. */
 WEIR_MUST_USE bool weir_duration_parse(const char *text, int64_t *duration_us, weir_error *error);
 

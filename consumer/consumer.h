@@ -86,6 +86,7 @@ typedef struct weir_handler {
      */
     bool (*deliver)(void *session, const weir_batch *batch, const atomic_bool *abandon,
                     size_t *done, weir_error *error);
+    size_t batch_most; /* events in one transaction, however many the settings allow; 0: those */
     int patience_ms; /* longest that deliver waits for one event, or collect for a batch, without a
                         sign; 0: they never wait */
 } weir_handler;

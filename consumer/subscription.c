@@ -73,6 +73,8 @@ weir_subscription *weir_subscription_new(const weir_config *config, weir_handler
     s->stop = stop;
     s->name = weir_strdup(name);
     s->batch_events = (size_t)weir_config_subscription_integer(config, name, "batch_events");
+    if (handler->batch_most > 0 && s->batch_events > handler->batch_most)
+        s->batch_events = handler->batch_most;
     s->batch_bytes = (size_t)weir_config_subscription_integer(config, name, "batch_bytes");
     s->drain_ms = (int)weir_config_subscription_integer(config, name, "drain_ms");
     s->batch_ms = (int)weir_config_subscription_integer(config, name, "batch_ms");

@@ -1,14 +1,13 @@
 /* From files to projections: one file by path, or all of `projections.files` and the handlers of
  * `plugins.files`.
  *
- * Two projections of one name, a pattern that finds no file, and settings for a subscription that
- * does not exist are mistakes that would otherwise stay silent: they are refused. */
+ * Two projections of one name and a pattern that finds no file are mistakes that would otherwise stay
+ * silent: they are refused. */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/suggest.h"
 #include "projections/handler_int.h"
 #include "projections/projection_int.h"
 #include "store/plugins.h"
@@ -134,26 +133,6 @@ static bool add_handlers(weir_projections *projections, const weir_plugins *plug
     return true;
 }
 
-static bool check_override(const weir_config *config, const char *name,
-                           const weir_projections *projections, weir_error *error)
-{
-    const char *handler;
-    weir_suggestion near = {.word = name};
-    for (size_t i = 0; i < projections->count; i++) {
-        if (strcmp(projections->items[i]->name, name) == 0)
-            return true;
-        weir_suggest_offer(&near, projections->items[i]->name);
-    }
-    for (size_t i = 0; (handler = weir_config_handler_name(config, i)); i++) {
-        if (strcmp(handler, name) == 0)
-            return true;
-        weir_suggest_offer(&near, handler);
-    }
-    weir_fail(error, WEIR_FATE_CONFIG, "subscriptions: no projection or handler is named '%s'",
-              name);
-    return weir_suggest_end(&near, error);
-}
-
 bool weir_projections_load(const weir_config *config, weir_projections *projections,
                            weir_error *error)
 {
@@ -163,8 +142,6 @@ bool weir_projections_load(const weir_config *config, weir_projections *projecti
               weir_config_files(config, "projections.files", add_file, projections, error) &&
               add_handlers(projections, plugins, error);
     weir_plugins_free(plugins);
-    for (size_t i = 0; ok && i < weir_config_subscriptions(config); i++)
-        ok = check_override(config, weir_config_subscription_name(config, i), projections, error);
     if (!ok)
         weir_projections_free(projections);
     return ok;

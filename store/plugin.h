@@ -1,5 +1,5 @@
 /* What a plug-in gives to weir: a shared object with one symbol, weir_plugin, that names its
- * aggregates, its upcasters and its handlers.
+ * aggregates, its upcasters, its handlers and its sagas.
  *
  *     const weir_plugin_info weir_plugin = {
  *         WEIR_PLUGIN_HEAD,
@@ -19,6 +19,7 @@
 
 #include "store/aggregate.h"
 #include "store/plugin_handler.h"
+#include "store/saga_definition.h"
 #include "store/upcast.h"
 
 #define WEIR_PLUGIN_MAGIC 0x57454952u /* "WEIR" */
@@ -45,6 +46,7 @@ typedef struct weir_plugin_info {
     const weir_plugin_upcaster *upcasters;         /* ends with a NULL type; NULL: none */
     uint32_t handler_sizes[3]; /* as sizes; zeroes in a plug-in that is older than handlers */
     const weir_plugin_handler *const *handlers; /* ends with NULL; NULL: none */
+    const weir_saga_definition *const *sagas;   /* ends with NULL; NULL: none */
 } weir_plugin_info;
 
 /* What every plug-in begins with. */

@@ -19,7 +19,7 @@ NAMES = [
     *(f"append, {events} a call, {clients}" for events in ("1 event", "100 events") for clients in ("1 client", "8 clients")),
     "load, 1,000 events", "load, 10,000 events", "load, with a snapshot", "relay", "exactly_once",
     "verify", *(f"{name}{lanes}" for name in ("project, aggregate", "project, each") for lanes in ("", ", 2 lanes")),
-    "rebuild", "rebuild --parallel 2",
+    "rebuild", "rebuild --parallel 2", "saga",
     *(f"appends beside a waiting relay, {clients}" for clients in ("1 client", "8 clients")),
 ]
 

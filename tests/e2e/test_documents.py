@@ -79,7 +79,16 @@ def prepare_foreign(shop):
     assert shop.sql("SELECT * FROM payments.payments") == [("p-1", 1250, "refunded")]
 
 
-PREPARED = {"docs/foreign_topics.md": prepare_foreign}
+def prepare_saga(shop):
+    """An order whose first request was sent."""
+    shop.write("sagas/order_fulfilment.yaml", (ROOT / "examples/sagas/order_fulfilment.yaml").read_text())
+    shop.configure(sagas={"files": ["sagas/*.yaml"]}, kafka={"partitions": 2})
+    shop.append("order", "o-1", {"type": "order.submitted", "data": {"items": [], "total": "12.50", "account": "b-1"}})
+    shop.weir("relay", "--once")
+    shop.weir("run", "--once")
+
+
+PREPARED = {"docs/foreign_topics.md": prepare_foreign, "docs/sagas.md": prepare_saga}
 PLANTED = {"docs/dead_letters.md": LETTERS}  # what a page finds that it does not make itself
 
 

@@ -35,6 +35,8 @@ MATRIX = """
 | relays              | *     |          | S      | SIUD  | S         | SIUD  |
 | rewrites            | *     |          | S      |       |           | S     |
 | rewrites_rewrite_seq | *     |          |        |       |           |       |
+| saga_definitions    | *     |          | S      |       | SIU       | SIU   |
+| sagas               | *     |          | S      |       | SIU       | SIU   |
 | snapshots           | *     |          | S      |       |           | SD    |
 | store               | *     | S        | S      | S     | S         | S     |
 | streams             | *     |          | S      | S     |           | S     |
@@ -43,6 +45,7 @@ MATRIX = """
 | abandon_partitions() | X     |          |        |       |           | X     |
 | append()            | X     | X        |        |       |           | X     |
 | append_idle_timeout_ms() | X     |          |        |       |           |       |
+| append_many()       | X     | X        |        |       |           | X     |
 | applied()           | X     |          |        |       |           |       |
 | check_append()      | X     |          |        |       |           |       |
 | check_partitions()  | X     |          |        |       |           | X     |
@@ -71,6 +74,7 @@ MATRIX = """
 | snapshot_holders()  | X     |          |        |       |           |       |
 | store_number()      | X     |          | X      | X     | X         | X     |
 | switch_partitions() | X     |          |        |       |           | X     |
+| take_sagas()        | X     |          |        |       | X         | X     |
 | usual()             | X     |          |        |       |           |       |
 | usual_extras()      | X     |          |        |       |           |       |
 | wait_for()          | X     | X        | X      |       |           | X     |

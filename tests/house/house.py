@@ -13,7 +13,8 @@ MAY_INCLUDE = {
     "producer": {"base", "config", "store", "producer"},
     "consumer": {"base", "config", "store", "consumer"},
     "projections": {"base", "config", "store", "consumer", "projections"},
-    "app": {"base", "config", "store", "producer", "consumer", "projections", "app"},
+    "sagas": {"base", "config", "store", "consumer", "sagas"},
+    "app": {"base", "config", "store", "producer", "consumer", "projections", "sagas", "app"},
 }
 FOLDERS = list(MAY_INCLUDE)
 

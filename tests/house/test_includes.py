@@ -1,6 +1,6 @@
 """The folder rules, read off the #include lines.
 
-base ← config ← store ← {producer, consumer}, consumer ← projections, app → all. Includes are written
+base ← config ← store ← {producer, consumer}, consumer ← {projections, sagas}, app → all. Includes are written
 from the root; *_int.h stays in its folder, and the unit and integration tests that mirror its files;
 every third-party header has its few places. Tests and benchmarks may speak to libraries directly:
 they are independent witnesses.

@@ -181,6 +181,7 @@ static void test_durations(void **state)
         const char *text;
         int64_t seconds; /* -1: refused */
     } rows[] = {
+        {"5000ms", 5},
         {"0s", 0},
         {"90s", 90},
         {"15m", 900},
@@ -190,6 +191,7 @@ static void test_durations(void **state)
         {"s", -1},
         {"90", -1},
         {"1w", -1},
+        {"1sm", -1},
         {"1hh", -1},
         {"-1s", -1},
         {"1 h", -1},

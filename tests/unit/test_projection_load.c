@@ -131,19 +131,6 @@ static void test_a_bad_file_is_refused(void **state)
                    "@/sql/c.sql:2: 'projection' must be the first directive");
 }
 
-static void test_settings_for_no_projection_are_refused(void **state)
-{
-    assert_refused(
-        *state,
-        "projections: { files: [\"sql/*.sql\"] }\n"
-        "subscriptions: { orders: { batch_events: 5 }, user_lists: { batch_ms: 5 } }\n",
-        "subscriptions: no projection or handler is named 'user_lists'; did you mean 'user_list'?");
-    assert_refused(*state,
-                   "projections: { files: [\"sql/*.sql\"] }\n"
-                   "subscriptions: { invoices: { batch_events: 5 } }\n",
-                   "subscriptions: no projection or handler is named 'invoices'");
-}
-
 #define FOLDER_TEST(fn) cmocka_unit_test_setup_teardown(fn, make_folder, remove_folder)
 
 int main(void)
@@ -153,7 +140,6 @@ int main(void)
         FOLDER_TEST(test_a_pattern_without_a_file_is_refused),
         FOLDER_TEST(test_a_second_projection_of_one_name_is_refused),
         FOLDER_TEST(test_a_bad_file_is_refused),
-        FOLDER_TEST(test_settings_for_no_projection_are_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

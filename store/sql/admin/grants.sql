@@ -9,7 +9,7 @@ GRANT USAGE ON SCHEMA weir TO weir_appender, weir_reader, weir_relay, weir_proje
 REVOKE ALL ON ALL FUNCTIONS IN SCHEMA weir FROM PUBLIC;
 REVOKE ALL ON ALL TABLES IN SCHEMA weir FROM PUBLIC;
 
-GRANT EXECUTE ON FUNCTION weir.append(text, text, bigint, jsonb) TO weir_appender;
+GRANT EXECUTE ON FUNCTION weir.append(text, text, bigint, jsonb), weir.append_many(text, text[], bigint[], jsonb) TO weir_appender;
 GRANT EXECUTE ON FUNCTION weir.save_snapshot(text, text, bigint, integer, bytea, bytea, integer) TO weir_appender;
 GRANT SELECT ON weir.store, weir.migrations TO weir_appender;
 
@@ -32,6 +32,9 @@ GRANT EXECUTE ON FUNCTION weir.move_checkpoints(text, integer, text[], integer[]
     weir.hold_checkpoint(text, integer, text, integer, integer, integer, bigint, bigint) TO weir_projector;
 GRANT SELECT ON weir.events, weir.event_position TO weir_projector;
 GRANT EXECUTE ON FUNCTION weir.horizon(), weir.store_number() TO weir_projector;
+
+GRANT SELECT, INSERT, UPDATE ON weir.sagas, weir.saga_definitions TO weir_projector;
+GRANT EXECUTE ON FUNCTION weir.take_sagas(text, text[], boolean[], integer) TO weir_projector;
 
 GRANT EXECUTE ON FUNCTION weir.wait_for(text, text, text, bigint, interval) TO weir_appender, weir_reader;
 GRANT EXECUTE ON FUNCTION weir.key_hash(text) TO weir_reader;
