@@ -54,7 +54,30 @@ static const weir_option projection_try_options[] = {
     {0},
 };
 
+static const weir_option query_options[] = {
+    FLAG("list", "show the queries that there are, with their parameters"),
+    {0},
+};
+
 const weir_command weir_projection_commands[] = {
+    {"query", "[NAME [ARG]...]", "ask a projection a query of its file",
+     "Runs a query that a projection's file names (-- query: find_by_email(email)) on the views "
+     "of\n"
+     "the generation that serves, and shows its rows. NAME is PROJECTION.QUERY, or QUERY where "
+     "one\n"
+     "projection alone has it; the arguments follow in the order of its parameters, as text that\n"
+     "PostgreSQL reads as their types. -- stands before one that begins with a dash. JSON keeps\n"
+     "types: numbers, booleans, null, json and arrays.\n"
+     "\n"
+     "It runs as a reader in a READ ONLY transaction, projections.statement_timeout_ms at most.",
+     "  weir query --list\n"
+     "  weir query find_by_email ann@example.org\n"
+     "  weir query order_summary.find_by_user u-1 -o jsonl\n",
+     "1 failed, 2 usage, configuration, a wrong number of arguments, one that is none of its type\n"
+     "or a query that does not fit the views, 3 no such query, or its projection has never run, 4 "
+     "it\n"
+     "took too long",
+     query_options, WEIR_FORMATS_ALL, 0, -1, WEIR_NEEDS_CONFIG | WEIR_AS_READER, weir_verb_query},
     {"projection", "", "look at projections, control and rebuild them",
      "Lists projections, shows how far they are, controls and rebuilds them.", NULL, NULL, NULL, 0,
      0, 0, WEIR_NEEDS_NOTHING, NULL},

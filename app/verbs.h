@@ -25,7 +25,7 @@ weir_verb_fn weir_verb_verify_topics;
 weir_verb_fn weir_verb_dlq_list, weir_verb_dlq_show, weir_verb_dlq_retry, weir_verb_dlq_discard,
     weir_verb_dlq_edit;
 weir_verb_fn weir_verb_projection_pause, weir_verb_projection_resume, weir_verb_projection_reset;
-weir_verb_fn weir_verb_wait;
+weir_verb_fn weir_verb_query, weir_verb_wait;
 weir_verb_fn weir_verb_projection_step, weir_verb_projection_try, weir_verb_verify_projection;
 weir_verb_fn weir_verb_saga_list, weir_verb_saga_show, weir_verb_saga_retry,
     weir_verb_saga_compensate, weir_verb_saga_cancel, weir_verb_saga_graph;

@@ -105,7 +105,7 @@ const weir_setting weir_settings[] = {
             "batch; then its process is killed and the batch counts as refused"),
     LIST("projections.files", "projection files, globs allowed, relative to the config file"),
     INTEGER("projections.statement_timeout_ms", "60000", 100, 3600000, "ms",
-            "a handler statement that runs longer is cancelled"),
+            "a handler statement, or a named query, that runs longer is cancelled"),
     LIST("sagas.files", "saga files, globs allowed, relative to the config file"),
     TEXT("handlers.*.command", NULL,
          "handlers in other languages: the command, for /bin/sh in the config file's folder, that "

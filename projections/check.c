@@ -134,7 +134,8 @@ bool weir_scratch_check(weir_feed *feed, weir_connection *connection, const weir
                                true, error) &&
               weir_tables_make(projection, connection, actors, schema, error) &&
               weir_handlers_verify(projection, connection, schema, error) &&
-              weir_values_warn(feed, connection, error);
+              weir_values_warn(feed, connection, error) &&
+              weir_queries_verify(feed, connection, actors, schema, error);
     weir_error rollback;
     if (weir_connection_in_transaction(connection) &&
         !weir_connection_execute(connection, "ROLLBACK", &rollback) && ok) {

@@ -28,6 +28,7 @@ typedef struct weir_actors {
     char viewer[64];               /* who will own the views: owner, or the connecting user */
     char user[64];                 /* who connected */
     char reader[64];               /* "" when there is none */
+    char asker[64];                /* for SET ROLE: the reader */
     char database[130];            /* quoted, for messages */
     bool complete;                 /* all three roles are there */
 } weir_actors;
@@ -103,6 +104,13 @@ WEIR_MUST_USE bool weir_plan_judge(const weir_projection *projection, weir_conne
  * search_path leads to. */
 WEIR_MUST_USE bool weir_handlers_prepare(const weir_projection *projection,
                                          weir_connection *connection, weir_error *error);
+
+/* weir_queries_verify makes views of the tables in schema, as readers will have them, and prepares
+ * every named query on them, in the open transaction, which is of no use afterwards but to be
+ * rolled back. CONFIG errors start with "file:line: ". */
+WEIR_MUST_USE bool weir_queries_verify(weir_feed *feed, weir_connection *connection,
+                                       const weir_actors *actors, const char *schema,
+                                       weir_error *error);
 
 /* weir_values_warn logs, once, the functions whose values no replay can equal. */
 WEIR_MUST_USE bool weir_values_warn(weir_feed *feed, weir_connection *connection,

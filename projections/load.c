@@ -1,8 +1,8 @@
 /* From files to projections: one file by path, or all of `projections.files` and the handlers of
  * `plugins.files`.
  *
- * Two projections of one name and a pattern that finds no file are mistakes that would otherwise stay
- * silent: they are refused. */
+ * Two projections of one name and a pattern that finds no file are mistakes that would otherwise
+ * stay silent: they are refused. */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -50,6 +50,7 @@ void weir_projection_free(weir_projection *projection)
     for (size_t i = 0; i < projection->type_count; i++)
         free(projection->types[i]);
     weir_projection_free_foreign(projection);
+    weir_queries_free(projection);
     free(projection->routes);
     free(projection->types);
     free(projection->ons);

@@ -99,6 +99,8 @@ bool weir_generation_next(weir_projection *projection, const weir_config *config
     n.definition = definition;
     bool ok =
         definition && weir_actors_find(connection, &actors, error) &&
+        /* Its queries, too, before anything is filled: no start would accept them afterwards. */
+        (projection->query_count == 0 || weir_scratch_check(n.feed, connection, &actors, error)) &&
         weir_attempts(connection, projection->name, find_or_make, &n, NULL, PATIENCE_MS, error);
     free(definition);
     *generation = n.generation;

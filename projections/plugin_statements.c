@@ -97,7 +97,7 @@ static bool prove(weir_plugin_statements *s, weir_connection *connection, const 
                   weir_error *error)
 {
     weir_statement statement = {.sql = k->sql, .length = strlen(k->sql), .line = 1};
-    return weir_statement_examine(s->projection, &statement, true, error) &&
+    return weir_statement_examine(s->projection, &statement, WEIR_PLACE_ON, error) &&
            ensure_schema(s, connection, error) &&
            weir_connection_prepare(connection, k->name, k->sql, error) &&
            judge(s, connection, k, &statement, error);

@@ -1,5 +1,5 @@
-/* Reads a projection file: splits it into directives, the statements that make its tables, and the
- * statements under each `on`.
+/* Reads a projection file: splits it into directives, the statements that make its tables, the
+ * statements under each `on`, and the named queries.
  *
  * A directive is a comment at the beginning of its line whose text is one word of lower-case
  * letters and underscores, directly followed by a colon. Whatever looks like a directive and is
@@ -17,15 +17,16 @@ typedef struct parser {
     weir_projection *projection;
     weir_lexer lexer;
     weir_error *error;
-    const int *seen;   /* by directive: its line, 0 before it was met */
-    const char *start; /* of the statement being read; NULL between statements */
-    const char *end;   /* of its last token */
+    weir_token comment; /* the directive that is being taken */
+    const int *seen;    /* by directive: its line, 0 before it was met */
+    const char *start;  /* of the statement being read; NULL between statements */
+    const char *end;    /* of its last token */
     int start_line, depth, open_line;
 } parser;
 
 typedef bool directive_fn(parser *p, int line, char *value);
 static directive_fn take_projection, take_from, take_topic, take_format, take_type, take_time,
-    take_data, take_apply, take_version, take_on;
+    take_data, take_apply, take_version, take_on, take_query;
 
 enum {
     PROJECTION,
@@ -38,17 +39,19 @@ enum {
     APPLY,
     VERSION,
     ON,
+    QUERY,
     DIRECTIVES,
 };
-static const char *const directive_names[DIRECTIVES] = {
-    "projection", "from", "topic", "format", "type", "time", "data", "apply", "version", "on"};
+static const char *const directive_names[DIRECTIVES] = {"projection", "from", "topic", "format",
+                                                        "type",       "time", "data",  "apply",
+                                                        "version",    "on",   "query"};
 static directive_fn *const directive_fns[DIRECTIVES] = {
-    take_projection, take_from, take_topic, take_format,  take_type,
-    take_time,       take_data, take_apply, take_version, take_on};
+    take_projection, take_from,  take_topic,   take_format, take_type, take_time,
+    take_data,       take_apply, take_version, take_on,     take_query};
 
 #define FAIL(p, line, ...) weir_projection_fail((p)->projection, line, (p)->error, __VA_ARGS__)
 
-static bool is_name(const char *text)
+bool weir_is_name(const char *text)
 {
     size_t length = strlen(text);
     if (length == 0 || length > 50 || !islower((unsigned char)text[0]))
@@ -58,7 +61,7 @@ static bool is_name(const char *text)
 
 static bool take_projection(parser *p, int line, char *value)
 {
-    if (!is_name(value))
+    if (!weir_is_name(value))
         return FAIL(p, line,
                     "'%s' is no projection name: 1 to 50 lower-case letters, digits and '_', a "
                     "letter first",
@@ -179,44 +182,33 @@ static bool end_on(parser *p)
                 "no statement stands under this 'on'");
 }
 
-static bool add_route(parser *p, int line, char *pattern)
-{
-    weir_projection *projection = p->projection;
-    size_t length = strlen(pattern);
-    char *star = strchr(pattern, '*');
-    if (length == 0)
-        return FAIL(p, line, "an event type is missing between the commas");
-    if (length > 200)
-        return FAIL(p, line, "an event type has at most 200 bytes");
-    if (star && star[1])
-        return FAIL(p, line, "'%s': a '*' may stand at the end of a pattern only", pattern);
-    if (star)
-        length--;
-    for (size_t i = 0; i < projection->route_count; i++) {
-        const weir_route *other = &projection->routes[i];
-        if (other->prefix == (star != NULL) && other->length == length &&
-            memcmp(other->pattern, pattern, length) == 0)
-            return FAIL(p, line, "a second handler for '%s'; the first is on line %d", pattern,
-                        other->line);
-    }
-    projection->routes =
-        weir_realloc(projection->routes, (projection->route_count + 1) * sizeof(weir_route));
-    projection->routes[projection->route_count++] = (weir_route){
-        weir_strndup(pattern, length), length, star != NULL, line, projection->on_count};
-    return true;
-}
-
 static bool take_on(parser *p, int line, char *value)
 {
     weir_projection *projection = p->projection;
+    if (projection->query_count > 0 && projection->apply != WEIR_APPLY_CODE)
+        return FAIL(p, line, "'on' must stand before the first 'query', which is on line %d",
+                    projection->queries[0].statement.line);
     if (!end_on(p))
         return false;
     for (char *item = next_item(&value); item; item = next_item(&value))
-        if (!add_route(p, line, item))
+        if (!weir_projection_add_route(projection, line, item, p->error))
             return false;
     projection->ons = weir_realloc(projection->ons, (projection->on_count + 1) * sizeof(weir_on));
     projection->ons[projection->on_count++] = (weir_on){line, projection->handler_count, 0};
     return true;
+}
+
+/* In the tables of code the `on` comes last: it is ours. */
+static bool take_query(parser *p, int line, char *value)
+{
+    (void)value;
+    weir_projection *projection = p->projection;
+    if (projection->table_count == 0)
+        return FAIL(p, line, "'query' must stand behind the tables that it reads");
+    if (projection->on_count == 0 && projection->apply != WEIR_APPLY_CODE)
+        return FAIL(p, line, "'query' must stand behind the last 'on'");
+    return end_on(p) && weir_query_end(projection, p->error) &&
+           weir_query_begin(projection, &p->comment, p->error);
 }
 
 /* Whether a directive may stand here at all, whatever its value. */
@@ -227,7 +219,7 @@ static bool check_place(parser *p, int index, int line)
         return FAIL(p, p->start_line, "the statement must end with ';' before line %d", line);
     if (index != PROJECTION && !p->seen[PROJECTION])
         return FAIL(p, line, "'projection' must be the first directive");
-    if (index == ON)
+    if (index == ON || index == QUERY)
         return true;
     if (p->seen[index])
         return FAIL(p, line, "a second '%s'; the first is on line %d", name, p->seen[index]);
@@ -287,17 +279,25 @@ static bool read_form(const char *comment, size_t length, char word[64], char **
     return true;
 }
 
+static bool take_prose(parser *p, const weir_token *token)
+{
+    if (!p->start)
+        weir_query_describe(p->projection, token);
+    return true;
+}
+
 static bool take_comment(parser *p, const weir_token *token, int *seen)
 {
     char word[64], *value;
     bool strict;
     if (!read_form(token->text, token->length, word, &value, &strict))
-        return true;
+        return take_prose(p, token);
+    p->comment = *token;
     bool line_start = token->text == p->projection->text || token->text[-1] == '\n';
     int index = find_directive(word);
     bool ok = true;
     if (index < 0)
-        ok = !(strict && line_start) || fail_unknown(p, token->line, word);
+        ok = strict && line_start ? fail_unknown(p, token->line, word) : take_prose(p, token);
     else if (!strict || !line_start)
         ok = FAIL(p, token->line,
                   "a directive must stand as '-- %s: …' at the beginning of its line", word);
@@ -315,6 +315,12 @@ static bool end_statement(parser *p)
 {
     weir_projection *projection = p->projection;
     bool on = projection->on_count > 0;
+    if (projection->query_count > 0) {
+        const weir_statement query = {
+            .sql = p->start, .length = (size_t)(p->end - p->start), .line = p->start_line};
+        p->start = NULL;
+        return weir_query_take(projection, &query, p->error);
+    }
     size_t *count = on ? &projection->handler_count : &projection->table_count;
     weir_statement **list = on ? &projection->handlers : &projection->tables;
     *list = weir_realloc(*list, (*count + 1) * sizeof(weir_statement));
@@ -329,7 +335,8 @@ static bool end_statement(parser *p)
         if (projection->apply != WEIR_APPLY_EACH)
             statement->many = weir_format("%s/%zu/many", projection->name, *count);
     }
-    return weir_statement_examine(projection, statement, on, p->error);
+    return weir_statement_examine(projection, statement, on ? WEIR_PLACE_ON : WEIR_PLACE_TABLES,
+                                  p->error);
 }
 
 static bool take_token(parser *p, const weir_token *token)
@@ -371,7 +378,7 @@ static bool end_file(parser *p, bool empty)
         return FAIL(p, projection->name_line, "no table is made before the first 'on'");
     if (projection->on_count == 0)
         return FAIL(p, projection->name_line, "no 'on' with a statement follows");
-    return end_on(p);
+    return end_on(p) && weir_query_end(projection, p->error);
 }
 
 static bool parse(weir_projection *projection, int line, weir_error *error)
@@ -394,17 +401,6 @@ static bool parse(weir_projection *projection, int line, weir_error *error)
         if (!ok)
             return false;
     }
-}
-
-/* Most specific first: exact before prefixes, longer before shorter; the rest keeps it total. */
-static int compare_routes(const void *a, const void *b)
-{
-    const weir_route *x = a, *y = b;
-    if (x->prefix != y->prefix)
-        return x->prefix - y->prefix;
-    if (x->length != y->length)
-        return x->length < y->length ? 1 : -1;
-    return strcmp(x->pattern, y->pattern);
 }
 
 static weir_projection *parse_as(const char *file, const char *text, size_t length,
@@ -432,7 +428,7 @@ static weir_projection *parse_as(const char *file, const char *text, size_t leng
         weir_projection_free(projection);
         return NULL;
     }
-    qsort(projection->routes, projection->route_count, sizeof(weir_route), compare_routes);
+    weir_projection_sort_routes(projection);
     return projection;
 }
 
@@ -459,16 +455,4 @@ weir_projection *weir_projection_parse_code(const char *file, const weir_plugin_
         return NULL;
     }
     return projection;
-}
-
-int weir_projection_route(const weir_projection *projection, const char *event_type)
-{
-    for (size_t i = 0; i < projection->route_count; i++) {
-        const weir_route *route = &projection->routes[i];
-        bool fits = route->prefix ? strncmp(event_type, route->pattern, route->length) == 0
-                                  : strcmp(event_type, route->pattern) == 0;
-        if (fits)
-            return (int)route->on;
-    }
-    return -1;
 }

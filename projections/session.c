@@ -35,6 +35,7 @@ bool weir_actors_find(weir_connection *connection, weir_actors *actors, weir_err
     copy(actors->user, sizeof actors->user, user, "");
     copy(actors->reader, sizeof actors->reader, reader, "");
     copy(actors->database, sizeof actors->database, weir_result_value(roles, 0, 4), "");
+    copy(actors->asker, sizeof actors->asker, weir_result_value(roles, 0, 5), "none");
     actors->complete = projector && owner && reader;
     weir_result_free(roles);
     return true;

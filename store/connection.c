@@ -367,12 +367,18 @@ weir_result *weir_connection_query(weir_connection *connection, const char *stat
     return (weir_result *)finish(connection, error);
 }
 
+bool weir_connection_send_text(weir_connection *connection, const char *sql,
+                               const weir_param *params, int count, weir_error *error)
+{
+    if (!send_call(connection, NULL, sql, params, count, false))
+        return weir_connection_fail(connection, NULL, error);
+    return true;
+}
+
 weir_result *weir_connection_text(weir_connection *connection, const char *sql,
                                   const weir_param *params, int count, weir_error *error)
 {
-    if (!send_call(connection, NULL, sql, params, count, false)) {
-        weir_connection_fail(connection, NULL, error);
+    if (!weir_connection_send_text(connection, sql, params, count, error))
         return NULL;
-    }
     return (weir_result *)finish(connection, error);
 }

@@ -117,9 +117,17 @@ WEIR_MUST_USE bool weir_connection_stream(weir_connection *connection, const cha
                                           const weir_param *params, int count, weir_row_fn *row,
                                           void *context, weir_error *error);
 
+/* weir_connection_stream_text runs unprepared SQL text with text parameters and hands its rows over
+ * in text format, one by one as they arrive, and then once a result without rows: their end. */
+WEIR_MUST_USE bool weir_connection_stream_text(weir_connection *connection, const char *sql,
+                                               const weir_param *params, int count,
+                                               weir_row_fn *row, void *context, weir_error *error);
+
 /* Results. Rows and columns count from 0. A value is NUL-terminated; NULL for SQL NULL. */
 int weir_result_rows(const weir_result *result);
 int weir_result_columns(const weir_result *result);
+const char *weir_result_name(const weir_result *result, int column); /* of the column */
+unsigned weir_result_type(const weir_result *result, int column);    /* its type's OID */
 const char *weir_result_value(const weir_result *result, int row, int column);
 size_t weir_result_length(const weir_result *result, int row, int column);
 int64_t weir_result_integer(const weir_result *result, int row, int column); /* 0 for NULL */

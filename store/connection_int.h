@@ -42,4 +42,9 @@ WEIR_MUST_USE bool weir_connection_send(weir_connection *connection, const char 
                                         const weir_param *params, int count, bool binary_result,
                                         weir_error *error);
 
+/* weir_connection_send_text queues SQL text that is not prepared. */
+WEIR_MUST_USE bool weir_connection_send_text(weir_connection *connection, const char *sql,
+                                             const weir_param *params, int count,
+                                             weir_error *error);
+
 #endif

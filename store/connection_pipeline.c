@@ -149,13 +149,10 @@ bool weir_connection_pipeline_rows(weir_connection *connection, const weir_call 
     return run(connection, calls, count, &to, failed, error);
 }
 
-bool weir_connection_stream(weir_connection *connection, const char *statement,
-                            const weir_param *params, int count, weir_row_fn *row, void *context,
-                            weir_error *error)
+/* Reads what was sent, row by row; at_end: row gets the end of the rows, too. */
+static bool stream(weir_connection *connection, bool at_end, weir_row_fn *row, void *context,
+                   weir_error *error)
 {
-    if (!weir_connection_ready(connection, statement, error) ||
-        !weir_connection_send(connection, statement, params, count, true, error))
-        return false;
     PQsetSingleRowMode(connection->pg);
     bool wanted = true, ok;
     weir_error ignored;
@@ -170,8 +167,27 @@ bool weir_connection_stream(weir_connection *connection, const char *statement,
                 cancel(connection);
         } else if (wanted && status != PGRES_TUPLES_OK) {
             wanted = weir_connection_fail(connection, result, error);
+        } else if (wanted && at_end) {
+            wanted = row(context, (const weir_result *)result, error);
         }
         PQclear(result);
     }
     return wanted && ok;
+}
+
+bool weir_connection_stream(weir_connection *connection, const char *statement,
+                            const weir_param *params, int count, weir_row_fn *row, void *context,
+                            weir_error *error)
+{
+    return weir_connection_ready(connection, statement, error) &&
+           weir_connection_send(connection, statement, params, count, true, error) &&
+           stream(connection, false, row, context, error);
+}
+
+bool weir_connection_stream_text(weir_connection *connection, const char *sql,
+                                 const weir_param *params, int count, weir_row_fn *row,
+                                 void *context, weir_error *error)
+{
+    return weir_connection_send_text(connection, sql, params, count, error) &&
+           stream(connection, true, row, context, error);
 }

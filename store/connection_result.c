@@ -19,6 +19,16 @@ int weir_result_columns(const weir_result *result)
     return PQnfields(pg(result));
 }
 
+const char *weir_result_name(const weir_result *result, int column)
+{
+    return PQfname(pg(result), column);
+}
+
+unsigned weir_result_type(const weir_result *result, int column)
+{
+    return PQftype(pg(result), column);
+}
+
 const char *weir_result_value(const weir_result *result, int row, int column)
 {
     return PQgetisnull(pg(result), row, column) ? NULL : PQgetvalue(pg(result), row, column);

@@ -43,3 +43,24 @@ SET status = split_part(e.event_type, '.', 2), updated_at = e.time, version = e.
 FROM events e WHERE o.id = e.aggregate_id;
 INSERT INTO status_changes
 SELECT aggregate_id, version, split_part(event_type, '.', 2), time FROM events;
+
+-- query: find_by_id(id)
+-- One order, with its changes of status in their order.
+SELECT o.*, ARRAY(SELECT s.status FROM status_changes s WHERE s.order_id = o.id ORDER BY s.version) AS statuses
+FROM orders o WHERE o.id = :id;
+
+-- query: find_by_user(user_id)
+-- A user's orders, the latest first.
+SELECT id, status, items, total_cents, submitted_at
+FROM orders WHERE user_id = :user_id ORDER BY submitted_at DESC, id;
+
+-- query: list_open(before timestamptz, most integer)
+-- Orders that are neither shipped nor cancelled and were submitted before then, the oldest first.
+SELECT id, user_id, status, total_cents, submitted_at
+FROM orders WHERE status NOT IN ('shipped', 'cancelled') AND submitted_at < :before
+ORDER BY submitted_at, id LIMIT :most;
+
+-- query: count_by_status()
+-- How many orders stand where, and what they are worth.
+SELECT status, count(*) AS orders, sum(total_cents)::bigint AS total_cents
+FROM orders GROUP BY status ORDER BY status;

@@ -26,3 +26,8 @@ WITH refunds AS (
 INSERT INTO revenue AS r (day, refunded_cents)
 SELECT day, cents FROM refunds
 ON CONFLICT (day) DO UPDATE SET refunded_cents = r.refunded_cents + excluded.refunded_cents;
+
+-- query: revenue(from date, until date)
+-- What each day brought, both days included.
+SELECT day, payments, paid_cents, refunded_cents, paid_cents - refunded_cents AS net_cents
+FROM revenue WHERE day BETWEEN :from AND :until ORDER BY day;

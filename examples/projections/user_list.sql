@@ -21,3 +21,15 @@ FROM events e WHERE u.id = e.aggregate_id;
 -- on: user.deactivated
 UPDATE users u SET active = false
 FROM events e WHERE u.id = e.aggregate_id;
+
+-- query: find_by_id(id)
+-- One user, by id.
+SELECT id, email, name, active FROM users WHERE id = :id;
+
+-- query: find_by_email(email)
+-- Who has this address, in whatever case it is written.
+SELECT id, email, name, active FROM users WHERE lower(email) = lower(:email) ORDER BY id;
+
+-- query: list_active()
+-- All who have not left.
+SELECT id, email, name FROM users WHERE active ORDER BY id;

@@ -35,7 +35,7 @@ def is_piece(block):
     """Projection files and C are documented in pieces, which the pages' own tests hold to the examples; not whole programs."""
     if block[0] == "c":
         return "int main(" not in block[1] and not FILE.match(block[1])
-    return block[0] == "sql" and "-- on:" in block[1] or "-- projection:" in block[1]
+    return block[0] == "sql" and re.search(r"^-- (on|query|projection):", block[1], re.M)
 
 
 @pytest.fixture
