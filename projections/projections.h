@@ -62,8 +62,9 @@ void weir_projections_free(weir_projections *projections);
 weir_handler *weir_projection_handler(weir_projection *projection, const weir_config *config);
 
 /* weir_projection_check creates the tables in a scratch schema, prepares every statement against
- * them and every named query against views of them, rolls back, and compares the tables with those of the generation that serves: for a start
- * that refuses early. CONFIG errors start with "file:line: ". */
+ * them and every named query against views of them, rolls back, and compares the tables with those
+ * of the generation that serves: for a start that refuses early. CONFIG errors start with
+ * "file:line: ". */
 WEIR_MUST_USE bool weir_projection_check(weir_projection *projection, const weir_config *config,
                                          weir_connection *connection, weir_error *error);
 

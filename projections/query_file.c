@@ -45,11 +45,13 @@ static bool take_name(reader *in, const char *what, char **name)
 {
     const weir_token token = in->token;
     *name = weir_strndup(token.text, token.length);
-    if (token.kind == WEIR_TOKEN_WORD && weir_is_name(*name))
-        return next(in);
-    FAIL(in, token.text,
-         "'%s' is no name of a %s: 1 to 50 lower-case letters, digits and '_', a letter first",
-         *name, what);
+    bool ok = token.kind == WEIR_TOKEN_WORD && weir_is_name(*name);
+    if (ok ? next(in)
+           : FAIL(in, token.text,
+                  "'%s' is no name of a %s: 1 to 50 lower-case letters, digits and '_', a letter "
+                  "first",
+                  *name, what))
+        return true;
     free(*name);
     *name = NULL;
     return false;
