@@ -172,6 +172,21 @@ def test_timers_run_by_the_database_and_stand_still_while_it_is_paused(town):
     assert member.stop(30) == 0
 
 
+def test_a_timer_waits_for_the_answers_that_came_before_it_was_due(town):
+    write(town, fulfilment(reserve={"timeout": "1s", "retries": 0}))
+    ids = [f"o-{n}" for n in range(20)]
+    submit(town, *ids)
+    turn(town)
+    for id in ids:
+        answer(town, "stock.reserved", id, shelf=1)
+    town.weir("relay", "--once")
+    time.sleep(1.5)  # nobody runs it: every timer is over
+    member = town.start("run")
+    wait_until(lambda: town.value("SELECT count(*) FROM weir.sagas WHERE step = 'charge'") == len(ids), 30, "answers come first")
+    assert member.stop(30) == 0
+    assert town.weir("projection", "rebuild", "fulfilment", check=False).code == 2
+
+
 def test_instances_end_by_what_they_began_with(town):
     submit(town, "o-1")
     turn(town)
