@@ -7,7 +7,7 @@
 
 #include "sagas/saga_int.h"
 
-#define BATCH 100
+#define BATCH 50
 #define LOOK_MS 500 /* at least so often, for timers that others set */
 #define POSTPONE_MS 30000
 #define ARENA_LIMIT ((size_t)64 << 20)
