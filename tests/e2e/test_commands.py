@@ -151,6 +151,24 @@ def test_who_is_faster_is_never_overwritten_and_parks_nobody(bank):
     assert bank.letters() == [] and len(bank.events("a-3")) == 1 + turns + 2
 
 
+def test_a_letter_that_meets_a_faster_writer_counts_no_attempt(bank):
+    bank.ask("o-1", "a-1", 1, 2, do="refuse")
+    bank.run()
+    assert [row["attempts"] for row in bank.letters()] == [2, 0]
+    bank.shop.write("repaired", "")
+    writer = bank.shop.connect()
+    with writer.transaction():
+        writer.execute("SELECT weir.append('payment', 'a-1', NULL, %s)", (json.dumps([{"type": "payment.noticed", "data": {}}]),))
+        bank.shop.weir("dlq", "retry", "--subscription", "payments", "--execute")
+        runtime = bank.shop.start("run")
+        wait_until(lambda: bank.shop.value("SELECT count(*) FROM pg_stat_activity WHERE application_name LIKE 'weir payments/%%'"
+                                           " AND wait_event_type = 'Lock'"), 30, "the letter waits for the writer")
+    wait_until(lambda: len(bank.events()) == 3, 30, "both are executed")
+    assert runtime.stop() == 0 and "refused again" not in runtime.log
+    bank.assert_exactly_once()
+    assert bank.letters() == []
+
+
 def test_a_saga_and_its_service_are_one_chain(bank):
     saga = fulfilment()
     saga["from"][2] = "payment"
@@ -181,6 +199,16 @@ def test_what_does_not_fit_a_batch_is_said(bank):
     (letter,) = bank.letters()
     assert letter["aggregate_id"] == "o-1" and "do not fit in the memory of a batch" in letter["error"], letter["error"]
     assert "batch_bytes" in letter["error"] and len(bank.events("small")) == 1
+
+
+@pytest.mark.once
+@pytest.mark.parametrize("statement, index", [("command_streams", "aggregate_type_aggregate_id_version"), ("command_executed", "expr_position")])
+def test_plans_of_an_empty_store_are_good_for_a_full_one(bank, statement, index):
+    with bank.shop.connect() as connection:
+        connection.execute("SET plan_cache_mode = force_generic_plan")
+        connection.execute(f"PREPARE asked (text, text) AS {(ROOT / f'store/sql/{statement}.sql').read_text()}")
+        plan = "\n".join(row[0] for row in connection.execute("EXPLAIN EXECUTE asked ('payment', '[]')"))
+    assert [line for line in plan.splitlines() if "on events" in line and index not in line] == [], plan
 
 
 @pytest.mark.once
