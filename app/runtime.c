@@ -87,6 +87,11 @@ static bool find(weir_runtime *runtime, const char *name, weir_member *found, we
             return true;
         weir_suggest_offer(&near, weir_member_name(found));
     }
+    for (size_t i = 0; !runtime->all && i < runtime->sagas.count; i++)
+        if (strcmp(weir_saga_name(runtime->sagas.items[i]), name) == 0)
+            return weir_fail(error, WEIR_FATE_CONFIG,
+                             "'%s' is a saga: its effects are events, and those are there already",
+                             name);
     weir_fail_code(
         error, WEIR_FATE_CONFIG, WEIR_NOT_FOUND, "there is no projection%s '%s'",
         count_all(runtime) > runtime->projections.count ? ", handler, saga or command handler" : "",
@@ -182,12 +187,23 @@ bool weir_runtime_check(weir_runtime *runtime, weir_error *error)
     return make_subscriptions(runtime, error);
 }
 
+/* With once: after everything was read, so that no timer overtakes an answer. */
+static bool start_clock(weir_member *member, weir_error *error)
+{
+    const weir_runtime *runtime = member->runtime;
+    member->clock = weir_saga_clock_start(member->saga, runtime->once ? NULL : member->subscription,
+                                          runtime->config, runtime->stop, error);
+    return member->clock != NULL;
+}
+
 static void *run_member(void *context)
 {
     weir_member *member = context;
     weir_error error = {0};
     member->failed = !weir_subscription_run(member->subscription, member->runtime->once, &error);
-    weir_saga_clock_end(member->clock, member->failed);
+    if (member->saga && member->runtime->once && !member->failed)
+        member->failed = !start_clock(member, &error);
+    weir_saga_clock_end(member->clock);
     member->clock = NULL;
     if (member->failed)
         WEIR_ERROR("subscription", weir_subscription_name(member->subscription), "stopped itself",
@@ -214,8 +230,7 @@ bool weir_runtime_start(weir_runtime *runtime, bool once, weir_error *error)
         if (once && runtime->members[i].external)
             weir_external_give_up(runtime->members[i].external, STARTS_ONCE);
         weir_member *member = &runtime->members[i];
-        if (member->saga && !(member->clock = weir_saga_clock_start(member->saga, runtime->config,
-                                                                    runtime->stop, once, error)))
+        if (member->saga && !once && !start_clock(member, error))
             return false;
         int code =
             pthread_create(&runtime->members[i].thread, NULL, run_member, &runtime->members[i]);
@@ -244,8 +259,7 @@ void weir_runtime_join(weir_runtime *runtime, size_t *failed)
 void weir_runtime_free(weir_runtime *runtime)
 {
     for (size_t i = 0; i < runtime->count; i++) {
-        weir_saga_clock_end(runtime->members[i].clock,
-                            true); /* one whose thread was never started */
+        weir_saga_clock_end(runtime->members[i].clock); /* one whose thread was never started */
         weir_subscription_free(runtime->members[i].subscription);
     }
     free(runtime->members);

@@ -208,6 +208,6 @@ bool weir_duration_parse(const char *text, int64_t *duration_us, weir_error *err
             return true;
         }
     }
-    return weir_fail(error, WEIR_FATE_POISON, "'%s' is no duration such as 500ms, 90s, 15m, 1h or 7d",
-                     text);
+    return weir_fail(error, WEIR_FATE_POISON,
+                     "'%s' is no duration such as 500ms, 90s, 15m, 1h or 7d", text);
 }

@@ -147,6 +147,7 @@ typedef struct weir_subscription_health {
     bool stopped;  /* stopped itself */
     bool store_up, kafka_up;
     int64_t lag_events;  /* over the assigned partitions, from the last known ends */
+    int64_t lag_us;      /* age of the oldest event known to wait; 0: none does */
     int64_t events;      /* applied by this process */
     int64_t progress_us; /* monotonic time of the last step forward or of being caught up */
 } weir_subscription_health;

@@ -94,6 +94,7 @@ void weir_meters_tick(weir_subscription *s)
         seconds = (double)(weir_clock_now_us() - oldest_us) / 1e6;
     weir_metric_set(s->meters.lag_events, (double)lag);
     weir_metric_set(s->meters.lag_seconds, seconds > 0 ? seconds : 0);
+    atomic_store(&s->health.lag_us, seconds > 0 ? (int64_t)(seconds * 1e6) : 0);
     unsigned rebalances = s->source ? weir_source_rebalances(s->source) : 0;
     weir_metric_add(s->meters.rebalances, rebalances - s->rebalances);
     s->rebalances = rebalances;

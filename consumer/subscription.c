@@ -155,6 +155,7 @@ void weir_subscription_health_get(const weir_subscription *s, weir_subscription_
         .store_up = atomic_load(&s->health.store_up),
         .kafka_up = atomic_load(&s->health.kafka_up),
         .lag_events = atomic_load(&s->health.lag_events),
+        .lag_us = atomic_load(&s->health.lag_us),
         .events = atomic_load(&s->health.events),
         .progress_us = atomic_load(&s->health.progress_us),
     };

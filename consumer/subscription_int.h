@@ -40,7 +40,7 @@ typedef struct weir_goals {
 
 typedef struct weir_health {
     atomic_bool assigned, stopped, store_up, kafka_up;
-    atomic_int_fast64_t lag_events, events, progress_us;
+    atomic_int_fast64_t lag_events, lag_us, events, progress_us;
 } weir_health;
 
 /* The series of one subscription. */

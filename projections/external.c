@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/pattern.h"
+
 #define ENDING_MS 3000 /* of a child */
 
 /* The words of a text between commas and blanks; NULL-terminated. */
@@ -32,13 +34,9 @@ static void free_words(char **words)
 
 bool weir_external_wants(const weir_external *external, const char *event_type)
 {
-    for (char *const *pattern = external->patterns; *pattern; pattern++) {
-        size_t length = strlen(*pattern);
-        bool prefix = (*pattern)[length - 1] == '*';
-        if (prefix ? strncmp(*pattern, event_type, length - 1) == 0
-                   : strcmp(*pattern, event_type) == 0)
+    for (char *const *pattern = external->patterns; *pattern; pattern++)
+        if (weir_pattern_fits(*pattern, event_type))
             return true;
-    }
     return false;
 }
 
@@ -91,6 +89,14 @@ static weir_external *make(const weir_config *config, const char *name)
     return external;
 }
 
+static bool check_patterns(const weir_external *external, weir_error *error)
+{
+    for (char *const *pattern = external->patterns; *pattern; pattern++)
+        if (!weir_pattern_check(*pattern, error))
+            return weir_error_prefix(error, "handlers.%s.on", external->name);
+    return true;
+}
+
 static bool check_name(const char *name, const weir_projections *projections, weir_error *error)
 {
     for (size_t i = 0; i < projections->count; i++)
@@ -112,7 +118,12 @@ bool weir_externals_load(const weir_config *config, const weir_projections *proj
         }
         externals->items =
             weir_realloc(externals->items, (externals->count + 1) * sizeof *externals->items);
-        externals->items[externals->count++] = make(config, name);
+        weir_external *external = make(config, name);
+        externals->items[externals->count++] = external;
+        if (!check_patterns(external, error)) {
+            weir_externals_free(externals);
+            return false;
+        }
     }
     return true;
 }

@@ -21,8 +21,7 @@ static void describe_handlers(const weir_projection *projection, weir_buffer *te
 {
     for (size_t i = 0; i < projection->route_count; i++) {
         const weir_route *route = &projection->routes[i];
-        weir_buffer_format(text, "%s%s -> %zu\n", route->pattern, route->prefix ? "*" : "",
-                           route->on);
+        weir_buffer_format(text, "%s -> %zu\n", route->pattern, route->on);
     }
     for (size_t i = 0; i < projection->on_count; i++) {
         weir_buffer_format(text, "on %zu\n", i);

@@ -1,8 +1,8 @@
 /* From files to projections: one file by path, or all of `projections.files` and the handlers of
  * `plugins.files`.
  *
- * Two projections of one name and a pattern that finds no file are mistakes that would otherwise stay
- * silent: they are refused. */
+ * Two projections of one name and a pattern that finds no file are mistakes that would otherwise
+ * stay silent: they are refused. */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/pattern.h"
 #include "base/suggest.h"
 #include "projections/projection_int.h"
 
@@ -181,28 +182,22 @@ static bool end_on(parser *p)
 
 static bool add_route(parser *p, int line, char *pattern)
 {
+    weir_error why;
     weir_projection *projection = p->projection;
-    size_t length = strlen(pattern);
-    char *star = strchr(pattern, '*');
-    if (length == 0)
+    if (!*pattern)
         return FAIL(p, line, "an event type is missing between the commas");
-    if (length > 200)
-        return FAIL(p, line, "an event type has at most 200 bytes");
-    if (star && star[1])
-        return FAIL(p, line, "'%s': a '*' may stand at the end of a pattern only", pattern);
-    if (star)
-        length--;
+    if (!weir_pattern_check(pattern, &why))
+        return FAIL(p, line, "%s", why.message);
     for (size_t i = 0; i < projection->route_count; i++) {
         const weir_route *other = &projection->routes[i];
-        if (other->prefix == (star != NULL) && other->length == length &&
-            memcmp(other->pattern, pattern, length) == 0)
+        if (strcmp(other->pattern, pattern) == 0)
             return FAIL(p, line, "a second handler for '%s'; the first is on line %d", pattern,
                         other->line);
     }
     projection->routes =
         weir_realloc(projection->routes, (projection->route_count + 1) * sizeof(weir_route));
-    projection->routes[projection->route_count++] = (weir_route){
-        weir_strndup(pattern, length), length, star != NULL, line, projection->on_count};
+    projection->routes[projection->route_count++] =
+        (weir_route){weir_strdup(pattern), line, projection->on_count};
     return true;
 }
 
@@ -400,10 +395,13 @@ static bool parse(weir_projection *projection, int line, weir_error *error)
 static int compare_routes(const void *a, const void *b)
 {
     const weir_route *x = a, *y = b;
-    if (x->prefix != y->prefix)
-        return x->prefix - y->prefix;
-    if (x->length != y->length)
-        return x->length < y->length ? 1 : -1;
+    const bool x_many = weir_pattern_is_prefix(x->pattern),
+               y_many = weir_pattern_is_prefix(y->pattern);
+    const size_t x_length = strlen(x->pattern), y_length = strlen(y->pattern);
+    if (x_many != y_many)
+        return x_many - y_many;
+    if (x_length != y_length)
+        return x_length < y_length ? 1 : -1;
     return strcmp(x->pattern, y->pattern);
 }
 
@@ -469,12 +467,8 @@ weir_projection *weir_projection_parse_code(const char *file, const weir_plugin_
 
 int weir_projection_route(const weir_projection *projection, const char *event_type)
 {
-    for (size_t i = 0; i < projection->route_count; i++) {
-        const weir_route *route = &projection->routes[i];
-        bool fits = route->prefix ? strncmp(event_type, route->pattern, route->length) == 0
-                                  : strcmp(event_type, route->pattern) == 0;
-        if (fits)
-            return (int)route->on;
-    }
+    for (size_t i = 0; i < projection->route_count; i++)
+        if (weir_pattern_fits(projection->routes[i].pattern, event_type))
+            return (int)projection->routes[i].on;
     return -1;
 }

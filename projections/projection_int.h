@@ -30,9 +30,7 @@ typedef struct weir_on {
 
 /* One pattern of an `on`. Sorted most specific first, so that the first match counts. */
 typedef struct weir_route {
-    char *pattern; /* without its star */
-    size_t length;
-    bool prefix; /* it had a star */
+    char *pattern; /* base/pattern.h */
     int line;
     size_t on; /* in projection->ons */
 } weir_route;

@@ -13,7 +13,6 @@
 
 #define ARENA ((size_t)256 << 20)
 #define TEXT ((size_t)WEIR_SPECIFICATION_TEXT * 16)
-#define FIRST_TIME_US 1767225600000000 /* of the given events: 2026-01-01, a second each */
 #define SETTLE "SET CONSTRAINTS ALL IMMEDIATE; SET CONSTRAINTS ALL DEFERRED"
 
 typedef struct trial {
@@ -47,32 +46,15 @@ static int64_t next_version(const trial *t, const weir_fact *fact)
 
 static bool add_fact(trial *t, const weir_fact *fact, weir_error *error)
 {
-    const char *data = fact->data ? fact->data : "{}";
-    const char *metadata = fact->metadata ? fact->metadata : "{}";
+    weir_event event;
     if (!reads(t->projection, fact->aggregate_type) || !fact->aggregate_id)
         return weir_fail(error, WEIR_FATE_CONFIG,
                          "given %s: it needs an aggregate that %s reads (WEIR_FACT_OF)", fact->type,
                          t->projection->name);
-    if (!weir_json_check(data, strlen(data), error))
+    if (!weir_fact_event(fact, (int64_t)t->count + 1, &event, error))
         return weir_error_prefix(error, "given %s", fact->type);
+    event.version = next_version(t, fact);
     t->events = weir_realloc(t->events, (t->count + 1) * sizeof *t->events);
-    const int64_t time_us = FIRST_TIME_US + (int64_t)t->count * 1000000;
-    const weir_event event = {
-        .position = (int64_t)t->count + 1,
-        .aggregate_type = fact->aggregate_type,
-        .aggregate_id = fact->aggregate_id,
-        .version = next_version(t, fact),
-        .id = weir_uuid_new(),
-        .type = fact->type,
-        .schema_version = fact->schema_version ? fact->schema_version : 1,
-        .content_type = "application/json",
-        .data = data,
-        .data_length = strlen(data),
-        .metadata = metadata,
-        .metadata_length = strlen(metadata),
-        .time_us = time_us,
-        .recorded_at_us = time_us,
-    };
     t->events[t->count++] = event;
     return true;
 }

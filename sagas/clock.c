@@ -7,22 +7,25 @@
 
 #include "sagas/saga_int.h"
 
-#define BATCH 100
+#define BATCH 50
 #define LOOK_MS 500 /* at least so often, for timers that others set */
 #define POSTPONE_MS 30000
+#define SETTLED_US 1000000 /* the ends of partitions are known with the first messages */
 #define ARENA_LIMIT ((size_t)64 << 20)
 
 struct weir_saga_clock {
     weir_saga *saga;
+    const weir_subscription *subscription; /* NULL: it runs once */
     const weir_config *config;
     weir_stop *stop;
-    bool once;
+    int64_t assigned_us; /* monotonic time since when it has partitions; 0: it has none */
     atomic_bool quit;
     pthread_t thread;
     weir_store *store; /* NULL: not connected */
     weir_saga_book book;
     weir_arena *arena;
-    int most; /* instances at a time; 1 while a culprit is sought */
+    int64_t behind_ms; /* of the subscription */
+    int most;          /* instances at a time; 1 while a culprit is sought */
     weir_metric *fired;
 };
 
@@ -89,10 +92,11 @@ static int by_id(const void *one, const void *other)
 
 static bool take(weir_saga_clock *c, due *d, weir_error *error)
 {
-    char number[24];
+    char number[24], ms[24];
     const weir_param params[] = {WEIR_PARAM_TEXT(c->saga->plan->name),
-                                 weir_param_integer(c->most, number)};
-    weir_result *rows = weir_connection_query(connection_of(c), "saga_due", params, 2, error);
+                                 weir_param_integer(c->most, number),
+                                 weir_param_integer(c->behind_ms, ms)};
+    weir_result *rows = weir_connection_query(connection_of(c), "saga_due", params, 3, error);
     if (!rows)
         return false;
     d->count = d->culprit = (size_t)weir_result_rows(rows);
@@ -187,6 +191,22 @@ static bool fire(weir_saga_clock *c, bool *more, weir_error *error)
     return !single && d.count > 1;
 }
 
+/* Whether timers may be acted on, and those of which age: an answer that waits to be read counts.
+ */
+static bool may_fire(weir_saga_clock *c)
+{
+    weir_subscription_health health;
+    if (!c->subscription)
+        return true;
+    weir_subscription_health_get(c->subscription, &health);
+    c->behind_ms = health.lag_us / 1000;
+    if (!health.assigned)
+        c->assigned_us = 0;
+    else if (c->assigned_us == 0)
+        c->assigned_us = weir_clock_monotonic_us();
+    return health.assigned && weir_clock_monotonic_us() - c->assigned_us >= SETTLED_US;
+}
+
 static int pause_ms(weir_saga_clock *c)
 {
     weir_error ignored;
@@ -205,12 +225,14 @@ static void *run(void *context)
     weir_error error;
     weir_backoff backoff = {.initial_ms = 100, .max_ms = 5000};
     bool more = true, stopped = false;
-    while (!stopped && !atomic_load(&c->quit) && (more || !c->once)) {
+    while (!stopped && !atomic_load(&c->quit) && (more || c->subscription)) {
         more = false;
-        int ms = 0;
-        if (fire(c, &more, &error)) {
+        int ms = LOOK_MS / 5;
+        if (!may_fire(c)) {
             weir_backoff_reset(&backoff);
-            ms = more || c->once ? 0 : pause_ms(c);
+        } else if (fire(c, &more, &error)) {
+            weir_backoff_reset(&backoff);
+            ms = more || !c->subscription ? 0 : pause_ms(c);
         } else {
             if (backoff.attempts == 0)
                 WEIR_WARN("saga", c->saga->plan->name, "timers are not acted on now",
@@ -223,12 +245,13 @@ static void *run(void *context)
     return NULL;
 }
 
-weir_saga_clock *weir_saga_clock_start(weir_saga *saga, const weir_config *config, weir_stop *stop,
-                                       bool once, weir_error *error)
+weir_saga_clock *weir_saga_clock_start(weir_saga *saga, const weir_subscription *subscription,
+                                       const weir_config *config, weir_stop *stop,
+                                       weir_error *error)
 {
     weir_saga_clock *c = weir_calloc(1, sizeof *c);
     *c = (weir_saga_clock){
-        .saga = saga, .config = config, .stop = stop, .once = once, .most = BATCH};
+        .saga = saga, .subscription = subscription, .config = config, .stop = stop, .most = BATCH};
     c->arena = weir_arena_new(ARENA_LIMIT);
     c->fired = weir_metrics_series(&fired_info, saga->plan->name);
     int code = pthread_create(&c->thread, NULL, run, c);
@@ -240,11 +263,11 @@ weir_saga_clock *weir_saga_clock_start(weir_saga *saga, const weir_config *confi
     return NULL;
 }
 
-void weir_saga_clock_end(weir_saga_clock *c, bool give_up)
+void weir_saga_clock_end(weir_saga_clock *c)
 {
     if (!c)
         return;
-    atomic_store(&c->quit, give_up || !c->once);
+    atomic_store(&c->quit, c->subscription != NULL);
     pthread_join(c->thread, NULL);
     disconnect(c);
     weir_arena_free(c->arena);

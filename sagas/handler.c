@@ -6,7 +6,7 @@
 #include "sagas/saga_int.h"
 
 /* Instances that one transaction appends to: what it appends holds readers of the store back. */
-#define BATCH_MOST 100
+#define BATCH_MOST 50
 #define ARRAY_LIMIT ((size_t)64 << 20)
 
 typedef struct session {

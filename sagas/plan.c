@@ -295,6 +295,9 @@ static bool check_act(const weir_saga_plan *plan, size_t at, const weir_saga_act
     if (strncmp(act->request, plan->name, own) == 0 && act->request[own] == '.')
         return fail_at(plan, stage, error,
                        "events of that prefix are the saga's own:", act->request);
+    if (strncmp(act->request, "weir.", 5) == 0)
+        return fail_at(plan, stage, error,
+                       "types that begin with weir. are reserved:", act->request);
     if (!weir_saga_template_check(act->data, plan, at, act == &stage->undo, why, sizeof why))
         return weir_fail(error, WEIR_FATE_CONFIG, "%s: step '%s': %s", plan->file, stage->name,
                          why);
@@ -307,6 +310,13 @@ static bool check_plan(weir_saga_plan *plan, weir_error *error)
         return weir_fail(error, WEIR_FATE_CONFIG,
                          "%s: '%s' is no name of a saga: it has 1 to %d letters, digits and _",
                          plan->file, plan->name, NAME_MOST);
+    for (const char *const *type = plan->from; *type; type++)
+        if (strcmp(*type, plan->name) == 0)
+            return weir_fail(
+                error, WEIR_FATE_CONFIG,
+                "%s: '%s' in 'from' is the saga's own name, and so the aggregate type of "
+                "its streams",
+                plan->file, *type);
     if (plan->version < 1)
         return weir_fail(error, WEIR_FATE_CONFIG, "%s: version must be at least 1", plan->file);
     for (size_t i = 0; i < plan->count; i++) {

@@ -33,15 +33,17 @@ const char *const *weir_saga_types(const weir_saga *saga); /* NULL-terminated */
 weir_handler *weir_saga_handler(weir_saga *saga);
 
 /* The timers of one saga: a thread that acts on what is due, beside those of any other process.
- * Nothing is acted on twice. */
+ * Nothing is acted on twice. While the subscription is behind, a timer waits for the answers that
+ * were recorded before it was due; while it has no partitions, all do. */
 typedef struct weir_saga_clock weir_saga_clock;
 
-/* weir_saga_clock_start starts it; once: it acts on what is due now and ends by itself. saga,
- * config and stop outlive it. weir_saga_clock_end ends it after the transaction
- * that it is in; one that runs once is waited for unless give_up. */
-weir_saga_clock *weir_saga_clock_start(weir_saga *saga, const weir_config *config, weir_stop *stop,
-                                       bool once, weir_error *error);
-void weir_saga_clock_end(weir_saga_clock *clock, bool give_up); /* NULL is fine */
+/* weir_saga_clock_start starts it beside the saga's subscription; weir_saga_clock_end ends it after
+ * the transaction that it is in. subscription NULL: it acts on what is due now and ends by itself,
+ * which weir_saga_clock_end waits for. All that it is given outlives it. */
+weir_saga_clock *weir_saga_clock_start(weir_saga *saga, const weir_subscription *subscription,
+                                       const weir_config *config, weir_stop *stop,
+                                       weir_error *error);
+void weir_saga_clock_end(weir_saga_clock *clock); /* NULL is fine */
 
 /* weir_saga_tell carries out a person's word on one instance, which is locked meanwhile, in a
  * transaction of its own; not execute: and rolls it back. The events that it leads to are written

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define FIRST_TIME_US 1767225600000000 /* of the given events: 2026-01-01 */
 #define DECODE (JSON_DECODE_ANY | JSON_REJECT_DUPLICATES)
 
 static bool same(const json_t *a, const json_t *b);
@@ -145,26 +146,42 @@ static void explain(const weir_specification *s, const struct outcome *outcome, 
         weir_buffer_text(out, "  a state for which it is not so\n");
 }
 
+bool weir_fact_event(const weir_fact *fact, int64_t n, weir_event *event, weir_error *error)
+{
+    const char *data = fact->data ? fact->data : "{}";
+    const char *metadata = fact->metadata ? fact->metadata : "{}";
+    if (!weir_json_check(data, strlen(data), error))
+        return false;
+    if (!weir_json_check(metadata, strlen(metadata), error))
+        return weir_error_prefix(error, "metadata");
+    *event = (weir_event){
+        .position = n,
+        .aggregate_type = fact->aggregate_type,
+        .aggregate_id = fact->aggregate_id,
+        .version = 1,
+        .id = weir_uuid_new(),
+        .type = fact->type,
+        .schema_version = fact->schema_version ? fact->schema_version : 1,
+        .content_type = "application/json",
+        .data = data,
+        .data_length = strlen(data),
+        .metadata = metadata,
+        .metadata_length = strlen(metadata),
+        .time_us = FIRST_TIME_US + (n - 1) * 1000000,
+        .recorded_at_us = FIRST_TIME_US + (n - 1) * 1000000,
+    };
+    return true;
+}
+
 static bool fold_given(const weir_specification *s, weir_aggregate *aggregate, weir_error *error)
 {
+    weir_event event;
     for (size_t i = 0; s->given && s->given[i].type; i++) {
-        const weir_fact *fact = &s->given[i];
-        const char *data = fact->data ? fact->data : "{}";
-        const char *metadata = fact->metadata ? fact->metadata : "{}";
-        weir_event event = {
-            .position = (int64_t)i + 1,
-            .aggregate_type = s->of->type,
-            .aggregate_id = weir_aggregate_id(aggregate),
-            .version = (int64_t)i + 1,
-            .id = weir_uuid_new(),
-            .type = fact->type,
-            .schema_version = fact->schema_version ? fact->schema_version : 1,
-            .content_type = "application/json",
-            .data = data,
-            .data_length = strlen(data),
-            .metadata = metadata,
-            .metadata_length = strlen(metadata),
-        };
+        if (!weir_fact_event(&s->given[i], (int64_t)i + 1, &event, error))
+            return weir_error_prefix(error, "given %s", s->given[i].type);
+        event.aggregate_type = s->of->type;
+        event.aggregate_id = weir_aggregate_id(aggregate);
+        event.version = event.position;
         if (!weir_aggregate_fold(aggregate, &event, error))
             return weir_error_prefix(error, "given");
     }

@@ -24,7 +24,7 @@ typedef struct weir_fact {
     const char *data;     /* JSON text */
     const char *metadata; /* JSON text */
     int32_t schema_version;
-    const char *aggregate_type, *aggregate_id; /* for projections (projections/specification.h) */
+    const char *aggregate_type, *aggregate_id; /* for projections and sagas */
 } weir_fact;
 
 typedef struct weir_specification {
@@ -91,6 +91,11 @@ typedef struct weir_specification {
 /* weir_specification_check is true when the specification holds; else why says what differs. */
 WEIR_MUST_USE bool weir_specification_check(const weir_specification *specification,
                                             char why[WEIR_SPECIFICATION_TEXT]);
+
+/* weir_fact_event makes a fact the event that is read n-th, from 1: with a new id, a second after
+ * the one before. Version 1; texts are the fact's. POISON for what is no JSON. */
+WEIR_MUST_USE bool weir_fact_event(const weir_fact *fact, int64_t n, weir_event *event,
+                                   weir_error *error);
 
 /* weir_specification_abort prints and aborts. */
 void weir_specification_abort(const char *file, int line, const char *message);

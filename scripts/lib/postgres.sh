@@ -60,6 +60,7 @@ listen_addresses = '127.0.0.1'
 port = $(postgres_port)
 unix_socket_directories = '$1'
 fsync = ${fsync:-on}
+full_page_writes = ${fsync:-on}
 synchronous_commit = on
 max_connections = 100
 max_prepared_transactions = 20

@@ -164,7 +164,7 @@ class Shop:
         self.admin = f"127.0.0.1:{free_port()}"
         self.processes, self.results, self._connections = [], [], []
         self._asking = threading.local()
-        self._maintain(f'CREATE DATABASE "{name}"')
+        self._maintain(f'CREATE DATABASE "{name}" STRATEGY file_copy')
         self.settings = {
             "store": {"conninfo": self.conninfo},
             "kafka": {"brokers": services.brokers, "topic_prefix": self.prefix},

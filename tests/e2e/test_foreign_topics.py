@@ -120,7 +120,6 @@ def test_an_outbox_that_debezium_fills(shop):
         (id, "order.placed", "o-1", n + 1) for n, id in enumerate(ids)]
 
 
-@pytest.mark.threads
 def test_each_effect_is_there_once_whatever_is_killed(shop):
     """Two lanes, three partitions, one projection of the store's events beside it; killed at the worst moments."""
     other = payments(shop, 3)

@@ -311,6 +311,8 @@ def test_a_child_has_none_of_our_files(witness):
     ({"witness": {"command": "cat"}}, "handlers.witness.from is missing"),
     ({"witness": {"command": "cat", "from": "order", "comand": "x"}}, "did you mean 'command'"),
     ({"users": {"command": "cat", "from": "order"}}, "a projection has that name"),
+    ({"witness": {"command": "cat", "from": "order", "on": "order.*.paid"}},
+     "handlers.witness.on: 'order.*.paid': a '*' may stand at the end of a pattern only"),
 ])
 def test_what_cannot_be_meant_is_refused(shop, handlers, why):
     shop.projection("users", "-- projection: users\n-- from: user\nCREATE TABLE t (id text);\n-- on: *\nINSERT INTO t SELECT aggregate_id FROM events;\n")

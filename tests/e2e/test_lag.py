@@ -72,7 +72,6 @@ def test_what_a_reader_may_not_see_is_said(relayed):
     assert "GRANT pg_read_all_stats TO weir_reader" in result.stderr
 
 
-@pytest.mark.threads
 def test_a_bound_on_lag_decides_the_exit_code(relayed):
     assert relayed.weir("relay", "status", "--max-lag", "0").code == 0
     things(relayed, 2)

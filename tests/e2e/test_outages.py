@@ -41,7 +41,6 @@ def test_postgresql_goes_away_and_comes_back(shop, serving):
     check(shop, serving)
 
 
-@pytest.mark.threads
 def test_kafka_goes_away_and_comes_back(shop, serving):
     shop.services.kill_kafka()
     deposit(shop, 10)

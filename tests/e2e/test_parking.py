@@ -75,7 +75,6 @@ def test_poison_among_many(journal):
     assert journal.value("SELECT bool_and(status = 'applied') FROM weir.dead_letters")
 
 
-@pytest.mark.threads
 def test_retries_and_discards_against_the_live_stream(journal):
     fill(journal, 4000, 40)
     journal.start("relay")

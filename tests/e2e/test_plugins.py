@@ -172,7 +172,7 @@ def test_all_that_have_none_or_an_old_one_get_one(bank):
 def test_upcasters_of_a_plugin_are_checked_and_listed(bank):
     plugin, = bank.weir("plugin", "list", "-o", "json").json()
     assert plugin == {"name": "bank", "file": plugin["file"], "aggregates": ["account"],
-                      "upcasters": ["account.deposited 1→2"], "handlers": []}
+                      "upcasters": ["account.deposited 1→2"], "handlers": [], "commands": []}
     assert plugin["file"].endswith("plugins/bank.so")
     bank.append("account", "a-1", {"type": "account.deposited", "data": {"amount": 1}, "schemaversion": 3})
     refused = bank.weir("aggregate", "show", "account", "a-1", check=False)

@@ -59,7 +59,6 @@ def whole(shop):
 
 
 @pytest.mark.parametrize("seed", [1, pytest.param(2, marks=pytest.mark.once)])
-@pytest.mark.threads
 def test_stopped_and_killed_leaders_are_replaced_and_do_no_harm_when_they_wake(pair, seed):
     chance, times = random.Random(seed), []
     leader, standby = start_pair(pair)

@@ -40,9 +40,9 @@ endforeach()
 """
 
 
-def manual_program():
+def manual_programs():
     page = (ROOT / "docs/c_client.md").read_text()
-    return re.search(r"```c\n(.*?)```.*?```\n(.*?)```", page, re.S).groups()
+    return re.findall(r"^```c\n(.*?)^```.*?^```\n(.*?)^```", page, re.S | re.M)
 
 
 @pytest.fixture(scope="module")
@@ -75,9 +75,13 @@ def test_pkg_config_is_enough(prefix, stranger):
     assert run("./stranger", cwd=stranger, env=environment) == "7\n"
 
 
-def test_the_manual_s_program_runs_without_a_database(prefix, tmp_path):
-    """The one listing of docs/c_client.md, and what the page says that it prints."""
-    program, said = manual_program()
+def test_there_are_programs_in_the_manual():
+    assert len(manual_programs()) == 2
+
+
+@pytest.mark.parametrize("program, said", manual_programs(), ids=["checkout", "bus"])
+def test_the_manual_s_programs_run_without_a_database(prefix, tmp_path, program, said):
+    """The listings of docs/c_client.md, and what the page says that they print."""
     (tmp_path / "checkout.c").write_text(program)
     environment = {**os.environ, "PKG_CONFIG_PATH": str(libdir(prefix) / "pkgconfig")}
     flags = run("pkg-config", "--cflags", "--libs", "weir", env=environment).split()

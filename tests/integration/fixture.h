@@ -89,7 +89,7 @@ static inline int fixture_database(void **state)
     snprintf(f->database, sizeof f->database, "weir_test_%ld_%lld", (long)getpid(),
              (long long)weir_clock_monotonic_us());
     f->admin = fixture_connect(getenv("WEIR_TEST_CONNINFO"));
-    snprintf(sql, sizeof sql, "CREATE DATABASE %s", f->database);
+    snprintf(sql, sizeof sql, "CREATE DATABASE %s STRATEGY file_copy", f->database);
     fixture_execute(f->admin, sql);
     f->config = fixture_config(f, "weir");
     *state = f;

@@ -92,6 +92,9 @@ static void test_what_is_wrong_is_named_with_its_place(void **state)
             "timeout must be a duration such as 500ms, 30s, 5m or 1d, not '3'");
     refused(HEAD "  - { name: a, request: x.y, data: { a: 1 }, success: z, retries: -1 }\n",
             "retries must be a whole number");
+    refused("saga: x\nfrom: x\nstart: y\nkey: z\nsteps:\n" STEP,
+            "'x' in 'from' is the saga's own name");
+    refused(HEAD "  - { name: a, request: weir.a, data: { a: 1 }, success: z }\n", "reserved");
     refused("saga: a b\nfrom: x\nstart: y\nkey: z\nsteps:\n" STEP, "'a b' is no name of a saga");
 }
 

@@ -62,14 +62,16 @@ END $$;
 
 -- weir.append_many: appends to several streams of one aggregate type, all or nothing: what weir.append does for one, with the
 -- same refusals, and the fence taken once, when nothing is left but to insert. Readers of the store wait for that part alone,
--- so a transaction that moves a hundred instances on holds nobody back for as long as it takes. The
--- expected versions are exact, ids that are given must be new, and there are no tombstones. In the order of ids, so that two callers never wait for each other.
+-- so a transaction that moves a hundred instances on holds nobody back for as long as it takes. The expected versions are
+-- exact, ids that are given must be new, and there are no tombstones. Streams are locked in the order of their ids, so that
+-- two callers never wait for each other.
 CREATE FUNCTION weir.append_many(aggregate_type text, aggregate_ids text[], expected_versions bigint[], events jsonb)
 RETURNS void LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_column
 DECLARE
     idle_limit text;
     stream     record;
+    added      record;           -- the events, as arrays
     floor      bigint;
     remembered text;
     ignored    text;
@@ -117,6 +119,26 @@ BEGIN
         END IF;
     END LOOP;
 
+    -- Everything is taken apart before the fence: what is left behind it is the insert.
+    SELECT array_agg(e.aggregate_id ORDER BY e.nr, e.ordinal) AS aggregate_ids,
+           array_agg(e.version ORDER BY e.nr, e.ordinal) AS versions,
+           array_agg(coalesce(e.id, gen_random_uuid()) ORDER BY e.nr, e.ordinal) AS ids,
+           array_agg(e.type ORDER BY e.nr, e.ordinal) AS types,
+           array_agg(coalesce(e.schemaversion, 1) ORDER BY e.nr, e.ordinal) AS schema_versions,
+           array_agg(CASE WHEN e.data_base64 IS NULL THEN coalesce(e.data, 'null') END ORDER BY e.nr, e.ordinal) AS data,
+           array_agg(decode(e.data_base64, 'base64') ORDER BY e.nr, e.ordinal) AS data_binary,
+           array_agg(coalesce(e.datacontenttype, 'application/json') ORDER BY e.nr, e.ordinal) AS content_types,
+           array_agg(coalesce(e.metadata, '{}') ORDER BY e.nr, e.ordinal) AS metadata,
+           array_agg(e.time ORDER BY e.nr, e.ordinal) AS times
+        INTO added
+        FROM (SELECT a.id, a.expected + e.ordinal, a.nr, e.*
+              FROM unnest(aggregate_ids, expected_versions) WITH ORDINALITY AS a(id, expected, nr),
+                   ROWS FROM (jsonb_to_recordset(append_many.events -> (a.nr - 1)::integer) AS
+                       (id uuid, type text, schemaversion integer, data jsonb, data_base64 text, datacontenttype text,
+                        metadata jsonb, time timestamptz)) WITH ORDINALITY
+                   AS e(id, type, schemaversion, data, data_base64, datacontenttype, metadata, time, ordinal))
+             AS e(aggregate_id, version, nr, id, type, schemaversion, data, data_base64, datacontenttype, metadata, time, ordinal);
+
     -- The fence: see weir.append (0002).
     floor := coalesce(pg_sequence_last_value('weir.event_position'), 0);
     remembered := current_setting('weir.fence_' || weir.store_number()::text, true);
@@ -131,19 +153,12 @@ BEGIN
 
     INSERT INTO weir.events (position, aggregate_type, aggregate_id, version, event_id, event_type, schema_version,
                              data, data_binary, content_type, metadata, time, recorded_at)
-        SELECT nextval('weir.event_position'), append_many.aggregate_type, e.aggregate_id, e.version,
-               coalesce(e.id, gen_random_uuid()), e.type, coalesce(e.schemaversion, 1),
-               CASE WHEN e.data_base64 IS NULL THEN coalesce(e.data, 'null') END, decode(e.data_base64, 'base64'),
-               coalesce(e.datacontenttype, 'application/json'), coalesce(e.metadata, '{}'),
-               coalesce(e.time, clock_timestamp()), clock_timestamp()
-        FROM (SELECT a.id AS aggregate_id, a.expected + e.ordinal AS version, e.*
-              FROM unnest(aggregate_ids, expected_versions) WITH ORDINALITY AS a(id, expected, nr),
-                   ROWS FROM (jsonb_to_recordset(append_many.events -> (a.nr - 1)::integer) AS
-                       (id uuid, type text, schemaversion integer, data jsonb, data_base64 text, datacontenttype text,
-                        metadata jsonb, time timestamptz)) WITH ORDINALITY
-                   AS e(id, type, schemaversion, data, data_base64, datacontenttype, metadata, time, ordinal)
-              ORDER BY a.nr, e.ordinal) AS e(aggregate_id, version, id, type, schemaversion, data, data_base64, datacontenttype,
-                                             metadata, time, ordinal);
+        SELECT nextval('weir.event_position'), append_many.aggregate_type, e.aggregate_id, e.version, e.id, e.type,
+               e.schema_version, e.data, e.data_binary, e.content_type, e.metadata, coalesce(e.time, clock_timestamp()),
+               clock_timestamp()
+        FROM unnest(added.aggregate_ids, added.versions, added.ids, added.types, added.schema_versions, added.data,
+                    added.data_binary, added.content_types, added.metadata, added.times)
+             AS e(aggregate_id, version, id, type, schema_version, data, data_binary, content_type, metadata, time);
     IF current_setting('transaction_isolation') NOT IN ('read committed', 'read uncommitted') THEN
         IF NOT EXISTS (SELECT FROM pg_inherits i WHERE i.inhparent = 'weir.events'::regclass
                        AND i.inhrelid = to_regclass('weir.events_default')) THEN
