@@ -40,17 +40,21 @@ bool weir_verb_config_check(weir_session *session, weir_error *error)
     weir_projections projections = {0};
     weir_externals externals = {0};
     weir_sagas sagas = {0};
+    weir_executors executors = {0};
     weir_snapshot_policy policy = {0};
     weir_upcasters *upcasters = weir_schema_open(session->config, error);
-    bool ok = upcasters && weir_kafka_check(session->config, error) &&
-              weir_relays_check(session->config, error) &&
-              weir_snapshot_policy_configure(session->config, &policy, error) &&
-              weir_projections_load(session->config, &projections, error) &&
-              weir_sagas_load(session->config, &sagas, error) &&
-              weir_names_check(session->config, &projections, &sagas, error) &&
-              weir_externals_load(session->config, &projections, &externals, error);
+    bool ok =
+        upcasters && weir_kafka_check(session->config, error) &&
+        weir_relays_check(session->config, error) &&
+        weir_snapshot_policy_configure(session->config, &policy, error) &&
+        weir_projections_load(session->config, &projections, error) &&
+        weir_sagas_load(session->config, &sagas, error) &&
+        weir_executors_load(session->config, &executors, error) &&
+        weir_names_check(&(weir_names){session->config, &projections, &sagas, &executors}, error) &&
+        weir_externals_load(session->config, &projections, &externals, error);
     weir_upcasters_free(upcasters);
     weir_externals_free(&externals);
+    weir_executors_free(&executors);
     weir_sagas_free(&sagas);
     weir_projections_free(&projections);
     if (!ok)

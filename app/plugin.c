@@ -39,7 +39,8 @@ static names begin_names(void)
 
 static void write_plugin(weir_table *table, const weir_plugin_info *plugin, const char *file)
 {
-    names aggregates = begin_names(), upcasters = begin_names(), handlers = begin_names();
+    names aggregates = begin_names(), upcasters = begin_names(), handlers = begin_names(),
+          commands = begin_names();
     for (const weir_aggregate_class *const *at = plugin->aggregates; at && *at; at++)
         add_name(&aggregates, (*at)->type);
     for (const weir_plugin_upcaster *up = plugin->upcasters; up && up->type; up++) {
@@ -49,19 +50,25 @@ static void write_plugin(weir_table *table, const weir_plugin_info *plugin, cons
     }
     for (const weir_plugin_handler *const *at = plugin->handlers; at && *at; at++)
         add_name(&handlers, (*at)->name);
+    for (const weir_plugin_command *const *at = plugin->commands; at && *at; at++)
+        add_name(&commands, (*at)->name);
     weir_table_text(table, plugin->name);
     weir_table_text(table, file);
     end_names(&aggregates, table);
     end_names(&upcasters, table);
     end_names(&handlers, table);
+    end_names(&commands, table);
 }
 
 bool weir_verb_plugin_list(weir_session *session, weir_error *error)
 {
-    static const weir_column columns[] = {
-        {"name", "PLUG-IN", false},          {"file", "FILE", false},
-        {"aggregates", "AGGREGATES", false}, {"upcasters", "UPCASTERS", false},
-        {"handlers", "HANDLERS", false},     {0}};
+    static const weir_column columns[] = {{"name", "PLUG-IN", false},
+                                          {"file", "FILE", false},
+                                          {"aggregates", "AGGREGATES", false},
+                                          {"upcasters", "UPCASTERS", false},
+                                          {"handlers", "HANDLERS", false},
+                                          {"commands", "COMMANDS", false},
+                                          {0}};
     const char *file;
     const weir_plugin_info *plugin;
     weir_plugins *plugins = weir_plugins_load(session->config, error);

@@ -16,28 +16,36 @@
 
 const char *weir_member_kind(const weir_member *member)
 {
-    return member->projection ? "projection" : member->external ? "handler" : "saga";
+    return member->projection ? "projection"
+           : member->external ? "handler"
+           : member->saga     ? "saga"
+                              : "command";
 }
 
 const char *weir_member_name(const weir_member *member)
 {
     return member->projection ? weir_projection_name(member->projection)
            : member->external ? weir_external_name(member->external)
-                              : weir_saga_name(member->saga);
+           : member->saga     ? weir_saga_name(member->saga)
+                              : weir_executor_name(member->executor);
 }
 
 const char *const *weir_member_types(const weir_member *member)
 {
     return member->projection ? weir_projection_types(member->projection)
            : member->external ? weir_external_types(member->external)
-                              : weir_saga_types(member->saga);
+           : member->saga     ? weir_saga_types(member->saga)
+                              : weir_executor_types(member->executor);
 }
 
 static weir_handler *handler_of(const weir_member *member)
 {
-    return member->projection ? weir_projection_handler(member->projection, member->runtime->config)
+    const weir_runtime *runtime = member->runtime;
+    return member->projection ? weir_projection_handler(member->projection, runtime->config)
            : member->external ? weir_external_handler(member->external)
-                              : weir_saga_handler(member->saga);
+           : member->saga
+               ? weir_saga_handler(member->saga)
+               : weir_executor_handler(member->executor, runtime->config, runtime->upcasters);
 }
 
 const weir_foreign *weir_member_foreign(const weir_member *member)
@@ -45,25 +53,28 @@ const weir_foreign *weir_member_foreign(const weir_member *member)
     return member->projection ? weir_projection_foreign(member->projection) : NULL;
 }
 
-/* How many there are; without externals and sagas unless all were asked for. */
+/* How many there are; projections alone unless all were asked for. */
 static size_t count_all(const weir_runtime *runtime)
 {
-    size_t others = runtime->externals.count + runtime->sagas.count;
+    size_t others = runtime->externals.count + runtime->sagas.count + runtime->executors.count;
     return runtime->projections.count + (runtime->all ? others : 0);
 }
 
-/* Projections come first, sagas last. */
+/* Projections come first, command handlers last. */
 static weir_member member_at(weir_runtime *runtime, size_t i)
 {
     size_t projections = runtime->projections.count;
     size_t externals = projections + runtime->externals.count;
+    size_t sagas = externals + runtime->sagas.count;
     weir_member member = {.runtime = runtime};
     if (i < projections)
         member.projection = runtime->projections.items[i];
     else if (i < externals)
         member.external = runtime->externals.items[i - projections];
-    else
+    else if (i < sagas)
         member.saga = runtime->sagas.items[i - externals];
+    else
+        member.executor = runtime->executors.items[i - sagas];
     return member;
 }
 
@@ -81,9 +92,10 @@ static bool find(weir_runtime *runtime, const char *name, weir_member *found, we
             return weir_fail(error, WEIR_FATE_CONFIG,
                              "'%s' is a saga: its effects are events, and those are there already",
                              name);
-    weir_fail_code(error, WEIR_FATE_CONFIG, WEIR_NOT_FOUND, "there is no projection%s '%s'",
-                   count_all(runtime) > runtime->projections.count ? ", handler or saga" : "",
-                   name);
+    weir_fail_code(
+        error, WEIR_FATE_CONFIG, WEIR_NOT_FOUND, "there is no projection%s '%s'",
+        count_all(runtime) > runtime->projections.count ? ", handler, saga or command handler" : "",
+        name);
     return weir_suggest_end(&near, error);
 }
 
@@ -113,7 +125,10 @@ static bool load(weir_runtime *runtime, const weir_config *config, weir_stop *st
     runtime->upcasters = weir_schema_open(config, error);
     return runtime->upcasters && weir_projections_load(config, &runtime->projections, error) &&
            weir_sagas_load(config, &runtime->sagas, error) &&
-           weir_names_check(config, &runtime->projections, &runtime->sagas, error);
+           weir_executors_load(config, &runtime->executors, error) &&
+           weir_names_check(
+               &(weir_names){config, &runtime->projections, &runtime->sagas, &runtime->executors},
+               error);
 }
 
 bool weir_runtime_load(weir_runtime *runtime, const weir_config *config, weir_stop *stop,
@@ -250,6 +265,7 @@ void weir_runtime_free(weir_runtime *runtime)
     free(runtime->members);
     free(runtime->names);
     weir_externals_free(&runtime->externals);
+    weir_executors_free(&runtime->executors);
     weir_sagas_free(&runtime->sagas);
     weir_projections_free(&runtime->projections);
     weir_upcasters_free(runtime->upcasters);

@@ -1,6 +1,6 @@
-/* The subscriptions of one process: every projection, handler and saga of the configuration, or
- * those named, each in a thread of its own. Opened, started and joined by one thread; health by
- * any. */
+/* The subscriptions of one process: every projection, handler, saga and command handler of the
+ * configuration, or those named, each in a thread of its own. Opened, started and joined by one
+ * thread; health by any. */
 #ifndef WEIR_APP_RUNTIME_H
 #define WEIR_APP_RUNTIME_H
 
@@ -8,6 +8,7 @@
 #include <stdatomic.h>
 
 #include "consumer/letter_topic.h"
+#include "projections/executor.h"
 #include "projections/external.h"
 #include "projections/projections.h"
 #include "sagas/sagas.h"
@@ -15,9 +16,10 @@
 
 typedef struct weir_member {
     struct weir_runtime *runtime;
-    weir_projection *projection; /* one of these three */
+    weir_projection *projection; /* one of these four */
     weir_external *external;
     weir_saga *saga;
+    weir_executor *executor;
     weir_saga_clock *clock; /* of a saga that runs */
     weir_subscription *subscription;
     pthread_t thread;
@@ -31,12 +33,13 @@ typedef struct weir_runtime {
     weir_projections projections;
     weir_externals externals;
     weir_sagas sagas;
+    weir_executors executors;
     weir_upcasters *upcasters;
     weir_member *members;
     size_t count;
     const char **names; /* of the members that run */
     weir_letter_topics *letters;
-    bool all; /* handlers and sagas, too */
+    bool all; /* handlers, sagas and command handlers, too */
     bool once;
 } weir_runtime;
 
@@ -46,13 +49,14 @@ WEIR_MUST_USE bool weir_runtime_load(weir_runtime *runtime, const weir_config *c
                                      weir_stop *stop, const char *const *names, size_t count,
                                      weir_error *error);
 
-/* weir_runtime_load_all does so with handlers in other languages and sagas, too. */
+/* weir_runtime_load_all does so with handlers in other languages, sagas and command handlers, too.
+ */
 WEIR_MUST_USE bool weir_runtime_load_all(weir_runtime *runtime, const weir_config *config,
                                          weir_stop *stop, const char *const *names, size_t count,
                                          weir_error *error);
 
-/* The subscription's name, its kind (projection, handler, saga), and the aggregate types that it
- * reads. */
+/* The subscription's name, its kind (projection, handler, saga, command), and the aggregate types
+ * that it reads. */
 const char *weir_member_kind(const weir_member *member);
 const char *weir_member_name(const weir_member *member);
 const char *const *weir_member_types(const weir_member *member);

@@ -13,6 +13,7 @@
 
 #define ATTEMPT_MS 10 /* before the second attempt; each other one waits longer */
 #define ATTEMPT_MAX_MS 1000
+#define CONFLICTS_SAID 8
 #define ACCUSED_MOST 8 /* taken out of a part one by one: each costs sending the rest again */
 
 bool weir_apply_prepare(weir_connection *connection, weir_error *error)
@@ -50,13 +51,49 @@ static bool deliver(weir_part *part, weir_error *error)
     return ok;
 }
 
+/* Waits before another attempt; false: the lane must give up. */
+static bool wait_attempt(const weir_lane *lane, int attempts)
+{
+    int ms = ATTEMPT_MS << (attempts < 8 ? attempts - 1 : 7);
+    for (int left = ms < ATTEMPT_MAX_MS ? ms : ATTEMPT_MAX_MS; left > 0; left -= ATTEMPT_MS)
+        if (atomic_load(&lane->subscription->lanes.abandon) ||
+            weir_stop_wait(lane->subscription->stop, ATTEMPT_MS))
+            return false;
+    return true;
+}
+
+static weir_outcome abandoned(weir_error *error)
+{
+    weir_fail(error, WEIR_FATE_RETRY, "the partitions are given back");
+    return WEIR_PART_GIVE_UP;
+}
+
+/* Applies the part. Of several events the halves meet a conflict less; one that is alone is tried
+ * again, without end, since whoever was faster has moved on. */
+static weir_outcome transact(const weir_part *part, weir_error *error)
+{
+    weir_lane *lane = part->lane;
+    weir_outcome o = weir_part_transact(part, error);
+    for (int conflicts = 1; o == WEIR_PART_CONFLICT && part->to - part->from == 1; conflicts++) {
+        if (conflicts == CONFLICTS_SAID)
+            WEIR_WARN("subscription", lane->subscription->name,
+                      "others append to an aggregate faster than its requests are executed",
+                      WEIR_TEXT("cause", error->message));
+        weir_metric_add(lane->subscription->meters.retries, 1);
+        if (!wait_attempt(lane, conflicts))
+            return abandoned(error);
+        o = weir_part_transact(part, error);
+    }
+    return o;
+}
+
 /* Another attempt at an event that is alone. */
 static weir_outcome attempt(const weir_part *part, weir_error *error)
 {
     weir_part again = *part;
     bool delivers = part->lane->subscription->handler->deliver && !part->delivered;
     if (!delivers || deliver(&again, error))
-        return weir_part_transact(&again, error);
+        return transact(&again, error);
     return error->fate == WEIR_FATE_RETRY ? WEIR_PART_GIVE_UP : WEIR_PART_REFUSED;
 }
 
@@ -71,17 +108,6 @@ static void name_large(const weir_part *part, weir_error *error)
                   "it does not fit in the memory of a batch, %zu bytes: raise "
                   "subscriptions.%s.batch_bytes",
                   s->memory, s->name);
-}
-
-/* Waits before another attempt; false: the lane must give up. */
-static bool wait_attempt(const weir_lane *lane, int attempts)
-{
-    int ms = ATTEMPT_MS << (attempts < 8 ? attempts - 1 : 7);
-    for (int left = ms < ATTEMPT_MAX_MS ? ms : ATTEMPT_MAX_MS; left > 0; left -= ATTEMPT_MS)
-        if (atomic_load(&lane->subscription->lanes.abandon) ||
-            weir_stop_wait(lane->subscription->stop, ATTEMPT_MS))
-            return false;
-    return true;
 }
 
 /* Writes the event off: as a dead letter, its aggregate parked or not. */
@@ -121,10 +147,8 @@ static weir_outcome judge(weir_part part, weir_error *error)
             return condemn(part, &why, error);
         }
         weir_metric_add(s->meters.retries, 1);
-        if (!wait_attempt(part.lane, part.attempts)) {
-            weir_fail(error, WEIR_FATE_RETRY, "the partitions are given back");
-            return WEIR_PART_GIVE_UP;
-        }
+        if (!wait_attempt(part.lane, part.attempts))
+            return abandoned(error);
         o = attempt(&part, error);
         if (o == WEIR_PART_TOO_LARGE) {
             name_large(&part, error);
@@ -189,7 +213,9 @@ static weir_outcome apply_part(weir_part part, weir_error *error)
         if (has_unreadable(&part))
             return alone ? judge_unreadable(part, error) : apply_halves(part, error);
         uint64_t letters = part.lane->letters;
-        weir_outcome o = weir_part_transact(&part, error);
+        weir_outcome o = transact(&part, error);
+        if (o == WEIR_PART_CONFLICT)
+            return apply_halves(part, error);
         if (part.to == part.from || (o != WEIR_PART_REFUSED && o != WEIR_PART_TOO_LARGE))
             return o;
         if (alone && o == WEIR_PART_TOO_LARGE)

@@ -87,6 +87,8 @@ typedef struct weir_handler {
     bool (*deliver)(void *session, const weir_batch *batch, const atomic_bool *abandon,
                     size_t *done, weir_error *error);
     size_t batch_most; /* events in one transaction, however many the settings allow; 0: those */
+    bool rereads; /* collect reads anew the versions that its calls expect of aggregates: a conflict
+                     (WV001) is no event's fault, and passes by itself */
     int patience_ms; /* longest that deliver waits for one event, or collect for a batch, without a
                         sign; 0: they never wait */
 } weir_handler;

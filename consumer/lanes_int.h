@@ -119,6 +119,7 @@ void weir_moves_plan(const weir_lane *lane, const weir_round *round, size_t from
 int weir_moves_fill(weir_lane *lane);
 void weir_moves_keep(const weir_lane *lane);
 
+#define WEIR_EXPECTED_VERSION "WV001"  /* SQLSTATE: it is not the one */
 #define WEIR_STATEMENT_TIMEOUT "57014" /* SQLSTATE: fewer events may be quicker */
 
 /* apply.c, in a lane's thread. weir_apply carries out the lane's share of a round, checkpoints

@@ -13,6 +13,7 @@ typedef enum weir_outcome {
     WEIR_PART_DONE,
     WEIR_PART_GIVE_UP,   /* RETRY, or the checkpoint was lost: start over from the rows */
     WEIR_PART_TOO_LARGE, /* for the arena, or for the time that a statement may take */
+    WEIR_PART_CONFLICT,  /* somebody else was faster; another attempt reads what they wrote */
     WEIR_PART_REFUSED,   /* one of the handler's calls, or the commit of them */
     WEIR_PART_STOP,      /* the culprit is known */
 } weir_outcome;
@@ -36,6 +37,9 @@ bool weir_part_is_letter(const weir_part *part, size_t i);
 /* weir_part_expect says that the handler may take as long as its patience: it supervises itself,
  * and no other sign of life is due before. */
 void weir_part_expect(weir_subscription *s);
+
+/* weir_part_rereads: the calls of a handler that reads anew were refused for a version. */
+bool weir_part_rereads(const weir_handler *handler, const weir_error *error);
 
 /* weir_part_transact applies the part and moves the checkpoint past it, or does nothing: no
  * transaction is open afterwards. After REFUSED the lane knows whom the handler accuses. */

@@ -13,7 +13,7 @@
 #include "base/hex.h"
 #include "base/utf8.h"
 #include "consumer/foreign_int.h"
-#include "consumer/subscription_int.h"
+#include "consumer/part_int.h"
 
 #define TURN_US 200000 /* then the live events have their turn */
 
@@ -247,7 +247,8 @@ static bool allow_rest(const parcel *p, weir_error *error)
 static bool blame(const parcel *p, const weir_calls *calls, size_t call, size_t own,
                   weir_error *error)
 {
-    if (call == own || !weir_store_alive(p->lane->store))
+    if (call == own || !weir_store_alive(p->lane->store) ||
+        weir_part_rereads(p->lane->subscription->handler, error))
         error->fate = WEIR_FATE_RETRY;
     else if (call < own && calls->label[call])
         weir_error_prefix(error, "%s", calls->label[call]);

@@ -169,6 +169,11 @@ static size_t event_of(const weir_part *part, size_t index)
     return WEIR_NOBODY;
 }
 
+bool weir_part_rereads(const weir_handler *handler, const weir_error *error)
+{
+    return handler->rereads && strcmp(error->sqlstate, WEIR_EXPECTED_VERSION) == 0;
+}
+
 /* Whose fault a failed pipeline was. Trouble with the runtime's own calls passes or needs a person,
  * but is never an event's. */
 static weir_outcome blame(const weir_part *part, const weir_calls *calls, size_t call, size_t own,
@@ -180,6 +185,8 @@ static weir_outcome blame(const weir_part *part, const weir_calls *calls, size_t
     bool slow = call >= own && strcmp(error->sqlstate, WEIR_STATEMENT_TIMEOUT) == 0;
     if (error->fate == WEIR_FATE_RETRY)
         return slow ? WEIR_PART_TOO_LARGE : WEIR_PART_GIVE_UP;
+    if (weir_part_rereads(lane->subscription->handler, error))
+        return WEIR_PART_CONFLICT;
     if (call < calls->count && calls->label[call])
         weir_error_prefix(error, "%s", calls->label[call]);
     else if (call + 1 >= calls->count)

@@ -44,8 +44,9 @@ bool weir_external_wants(const weir_external *external, const char *event_type)
 static bool settle(weir_handler *handler, weir_connection *connection, int *generation,
                    weir_error *error)
 {
-    const weir_param name = WEIR_PARAM_TEXT(handler->subscription);
-    weir_result *row = weir_connection_query(connection, "handler_settle", &name, 1, error);
+    const weir_param params[] = {WEIR_PARAM_TEXT(handler->subscription),
+                                 WEIR_PARAM_TEXT("handler")};
+    weir_result *row = weir_connection_query(connection, "handler_settle", params, 2, error);
     if (!row)
         return false;
     bool ours = strcmp(weir_result_value(row, 0, 1), "handler") == 0;

@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "projections/plugin_int.h"
+#include "projections/executor_int.h"
 
 #define MARGIN_MS 8000 /* for a start and an end of its process */
 
@@ -79,6 +79,14 @@ bool weir_plugin_run_fail(weir_plugin_run *run, int64_t event, const weir_error 
     return refuse(run);
 }
 
+static bool is_in_scope(const weir_plugin_run *run, const weir_plugin_statement *statement,
+                        const weir_param *params, int count, weir_error *error)
+{
+    return !run->scope ||
+           (count > 0 && params[0].value && strcmp(params[0].value, run->scope) == 0) ||
+           weir_fail(error, WEIR_FATE_FATAL, "%s: it is not for %s", statement->label, run->scope);
+}
+
 bool weir_plugin_run_exec(weir_plugin_run *run, const char *sql, const weir_param *params,
                           int count, int64_t event)
 {
@@ -87,8 +95,9 @@ bool weir_plugin_run_exec(weir_plugin_run *run, const char *sql, const weir_para
         return false;
     const weir_plugin_statement *statement =
         weir_plugin_statements_find(run->statements, run->calls->connection, sql, count, &error);
-    if (!statement)
+    if (!statement || !is_in_scope(run, statement, params, count, &error))
         return weir_plugin_run_fail(run, event, &error);
+    run->of_events = statement->events;
     return weir_calls_add(run->calls, (weir_call){statement->name, params, count},
                           event_of(run, event), statement->label, &run->error) ||
            refuse(run);
@@ -144,6 +153,16 @@ static bool finish_rows(copying *c, size_t columns)
     return true;
 }
 
+/* The row that came last is an event, and gets its latest form. */
+static bool bring_forward(copying *c, size_t columns, weir_error *error)
+{
+    const char **row = (const char **)(void *)c->values.data + c->values.length / sizeof *row;
+    bool full = false;
+    return weir_executor_row_upcast(row - columns, columns, c->run->upcasters, c->run->calls->arena,
+                                    &full, error) ||
+           (full && fail_large(c->run, error));
+}
+
 static bool copy_row(void *context, const weir_result *row, weir_error *error)
 {
     copying *c = context;
@@ -160,7 +179,9 @@ static bool copy_row(void *context, const weir_result *row, weir_error *error)
         fits = !c->values.overflow && (!value || copy);
     }
     c->count++;
-    return fits || fail_large(c->run, error);
+    if (!fits)
+        return fail_large(c->run, error);
+    return !c->run->of_events || bring_forward(c, (size_t)columns, error);
 }
 
 const weir_rows *weir_plugin_run_query(weir_plugin_run *run, const char *sql,
@@ -261,6 +282,7 @@ static bool apply_here(struct weir_plugin_feeder *code, weir_plugin_run *run)
 bool weir_plugin_collect(struct weir_plugin_feeder *code, const weir_batch *batch,
                          const uint32_t *index, size_t count, weir_calls *calls, weir_error *error)
 {
+    const weir_plugin_command *command = code->projection->command;
     weir_event *events = weir_arena_alloc(batch->arena, count * sizeof *events);
     if (!events)
         return weir_batch_full(error);
@@ -271,6 +293,8 @@ bool weir_plugin_collect(struct weir_plugin_feeder *code, const weir_batch *batc
                            .events = events,
                            .index = index,
                            .count = count,
+                           .scope = command ? command->aggregate->type : NULL,
+                           .upcasters = code->projection->upcasters,
                            .patience_ms = weir_plugin_patience_ms(code->projection->feed->config)};
     bool ok =
         code->process ? weir_plugin_process_apply(code->process, &run) : apply_here(code, &run);

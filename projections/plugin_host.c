@@ -16,8 +16,8 @@
 #include <unistd.h>
 
 #include "projections/child_process_int.h"
+#include "projections/executor_int.h"
 #include "projections/plugin_frames_int.h"
-#include "projections/projections.h"
 #include "store/plugins.h"
 
 #define PAGE_FD 3
@@ -209,16 +209,25 @@ static void apply(host *h, const weir_plugin_handler *handler, void *context, we
         send_frame(h, WEIR_FRAME_DONE);
 }
 
-static const weir_plugin_handler *find(const weir_plugins *plugins, const char *name,
-                                       weir_error *error)
+/* The handler of that name; a command handler is one whose context is the command. */
+static bool find(const weir_plugins *plugins, const char *name, weir_plugin_handler *found,
+                 void **context, weir_error *error)
 {
     const char *file;
     const weir_plugin_info *plugin = weir_plugins_at(plugins, 0, &file);
     for (const weir_plugin_handler *const *i = plugin->handlers; i && *i; i++)
-        if (strcmp((*i)->name, name) == 0)
-            return *i;
-    weir_fail(error, WEIR_FATE_CONFIG, "plug-in %s has no handler '%s' any more", file, name);
-    return NULL;
+        if (strcmp((*i)->name, name) == 0) {
+            *found = **i;
+            return true;
+        }
+    for (const weir_plugin_command *const *i = plugin->commands; i && *i; i++)
+        if (strcmp((*i)->name, name) == 0) {
+            *found = weir_executor_code(*i);
+            *context = (void *)*i;
+            return true;
+        }
+    return weir_fail(error, WEIR_FATE_CONFIG, "plug-in %s has no handler '%s' any more", file,
+                     name);
 }
 
 /* Keeps the pipes to itself. */
@@ -251,16 +260,17 @@ int weir_plugin_host(const char *file, const char *name)
         return EXIT_REFUSED;
     }
     weir_plugins *plugins = weir_plugins_open(file, &error);
-    const weir_plugin_handler *handler = plugins ? find(plugins, name, &error) : NULL;
-    const bool ready = handler && (!handler->init || (context = handler->init(&error)) != NULL);
+    weir_plugin_handler handler = {0};
+    const bool ready = plugins && find(plugins, name, &handler, &context, &error) &&
+                       (!handler.init || (context = handler.init(&error)) != NULL);
     if (ready)
-        send_ready(&h, handler);
+        send_ready(&h, &handler);
     else
         send_error(&h, &error);
     while (ready && receive(&h, &bytes))
-        apply(&h, handler, context, bytes);
-    if (ready && handler->free)
-        handler->free(context);
+        apply(&h, &handler, context, bytes);
+    if (ready && handler.free)
+        handler.free(context);
     weir_plugins_free(plugins);
     weir_buffer_free(&h.frame);
     weir_buffer_free(&h.received);

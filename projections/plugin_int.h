@@ -14,6 +14,7 @@ void weir_plugin_statements_free(weir_plugin_statements *statements); /* NULL is
 typedef struct weir_plugin_statement {
     const char *name;  /* prepared under it */
     const char *label; /* for errors */
+    bool events;       /* its rows are events, as weir_executor_row_read reads them */
 } weir_plugin_statement;
 
 /* weir_plugin_statements_find finds the statement of that text, which takes so many parameters. One
@@ -31,9 +32,12 @@ typedef struct weir_plugin_run {
     const weir_event *events;
     const uint32_t *index; /* of each event in the batch */
     size_t count;
+    const char *scope;               /* what every $1 must be; NULL: anything */
+    const weir_upcasters *upcasters; /* of events that are asked for */
     int patience_ms; /* what the transaction may rest once something was asked; 0: the usual */
     bool asked;
-    bool refused; /* a statement: nothing more can be done, whatever the handler says */
+    bool of_events; /* the rows of what was added last are events */
+    bool refused;   /* a statement: nothing more can be done, whatever the handler says */
     weir_error error;
     const weir_rows *rows; /* of the last query */
 } weir_plugin_run;

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "projections/plugin_int.h"
+#include "projections/executor_int.h"
 
 #define MOST 500 /* different statements of a handler */
 #define PARAMS_MOST 65535
@@ -113,12 +113,14 @@ const weir_plugin_statement *weir_plugin_statements_find(weir_plugin_statements 
                                                          const char *sql, int count,
                                                          weir_error *error)
 {
+    if (s->projection->command)
+        return weir_executor_statement(sql, count, error);
     for (size_t i = 0; i < s->count; i++)
         if (is(&s->all[i], sql, count))
             return &s->all[i].statement;
     known k = {.sql = weir_strdup(sql), .count = count, .label = label_of(s->projection, sql)};
     k.name = weir_format("%s/code/%zu", s->projection->name, ++s->number);
-    k.statement = (weir_plugin_statement){k.name, k.label};
+    k.statement = (weir_plugin_statement){.name = k.name, .label = k.label};
     bool ok = s->count < MOST ||
               weir_fail(error, WEIR_FATE_CONFIG,
                         "more than %d different statements: values belong into parameters", MOST);

@@ -374,7 +374,7 @@ static bool end_file(parser *p, bool empty)
         foreign_line = foreign_line ? foreign_line : p->seen[i];
     if (!weir_projection_end_source(projection, p->seen[FROM] != 0, foreign_line, p->error))
         return false;
-    if (projection->table_count == 0)
+    if (projection->table_count == 0 && projection->apply != WEIR_APPLY_CODE)
         return FAIL(p, projection->name_line, "no table is made before the first 'on'");
     if (projection->on_count == 0)
         return FAIL(p, projection->name_line, "no 'on' with a statement follows");
@@ -445,14 +445,20 @@ weir_projection *weir_projection_parse_code(const char *file, const weir_plugin_
      * first lines are ours, and lines count from where the tables begin. */
     char *text = weir_format("-- projection: %s\n-- from: %s\n-- version: %d\n\n%s\n;\n-- on: %s\n",
                              code->name, code->from, code->version ? code->version : 1,
-                             code->tables, code->on);
+                             code->tables ? code->tables : "", code->on);
     weir_projection *projection = parse_as(file, text, strlen(text), WEIR_APPLY_CODE, -3, error);
     free(text);
-    if (projection && (projection->on_count > 1 || projection->handler_count > 0)) {
-        weir_projection_fail(projection, projection->ons[0].line, error,
-                             "the tables of a handler in C have no directive 'on'");
-        weir_projection_free(projection);
+    if (!projection)
         return NULL;
-    }
-    return projection;
+    bool ok = true;
+    if (projection->on_count > 1 || projection->handler_count > 0)
+        ok = weir_projection_fail(projection, projection->ons[0].line, error,
+                                  "the tables of a handler in C have no directive 'on'");
+    else if (code->tables && projection->table_count == 0)
+        ok = weir_projection_fail(projection, projection->name_line, error,
+                                  "no table is made before the first 'on'");
+    if (ok)
+        return projection;
+    weir_projection_free(projection);
+    return NULL;
 }

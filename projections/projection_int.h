@@ -7,6 +7,7 @@
 #include "projections/projections.h"
 #include "projections/query.h"
 #include "projections/sql_lexer_int.h"
+#include "store/plugin_command.h"
 
 #define WEIR_PROJECTION_FILE_LIMIT 1048576 /* bytes */
 
@@ -85,17 +86,20 @@ struct weir_projection {
     weir_query *queries;
     size_t query_count;
     weir_feed *feed;
-    /* Of code alone. */
+    /* Of code alone; for a command handler it is that of executor_run.c. */
     const weir_plugin_handler *code;
-    char *plugin;             /* its file; NULL: it runs in this process */
-    atomic_int failed_starts; /* of its processes in a row, over all lanes */
+    char *plugin;                       /* its file; NULL: it runs in this process */
+    atomic_int failed_starts;           /* of its processes in a row, over all lanes */
+    const weir_plugin_command *command; /* what it executes; NULL: it is a projection */
+    const weir_upcasters *upcasters;    /* of the events that a command handler loads */
 };
 
 /* weir_projection_parse parses text (copied) as the file named file. */
 weir_projection *weir_projection_parse(const char *file, const char *text, size_t length,
                                        weir_error *error);
 
-/* weir_projection_parse_code makes a projection of a handler in the file named file. */
+/* weir_projection_parse_code makes a projection of a handler in the file named file; tables NULL: a
+ * command handler, which has none. */
 weir_projection *weir_projection_parse_code(const char *file, const weir_plugin_handler *code,
                                             weir_error *error);
 

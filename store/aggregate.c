@@ -218,6 +218,11 @@ void weir_aggregate_set_context(weir_aggregate *aggregate, const weir_message_co
     aggregate->context = context ? weir_context_copy(context) : NULL;
 }
 
+bool weir_aggregate_sound(const weir_aggregate *aggregate)
+{
+    return !aggregate->broken;
+}
+
 const void *weir_aggregate_state(const weir_aggregate *aggregate)
 {
     return aggregate->state;

@@ -52,6 +52,10 @@ WEIR_MUST_USE bool weir_aggregate_fold(weir_aggregate *aggregate, const weir_eve
 WEIR_MUST_USE bool weir_aggregate_raise(weir_aggregate *aggregate, const weir_new_event *event,
                                         weir_error *error);
 
+/* weir_aggregate_sound: all that was raised could be applied. Of one that is not the state means
+ * nothing. */
+bool weir_aggregate_sound(const weir_aggregate *aggregate);
+
 /* weir_aggregate_set_context says what all that is raised from now on belongs to; copied. NULL:
  * nothing. */
 void weir_aggregate_set_context(weir_aggregate *aggregate, const weir_message_context *context);

@@ -37,6 +37,10 @@ typedef struct weir_new_event {
     int32_t schema_version;   /* 0: 1 */
 } weir_new_event;
 
+/* weir_new_event_write appends the event as weir.append takes it: a JSON object. One without an id
+ * gets one. */
+void weir_new_event_write(const weir_new_event *event, weir_buffer *out);
+
 /* The event type that closes a stream: the last event that it takes. */
 #define WEIR_TOMBSTONE "weir.tombstone"
 

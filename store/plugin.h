@@ -1,5 +1,5 @@
 /* What a plug-in gives to weir: a shared object with one symbol, weir_plugin, that names its
- * aggregates, its upcasters, its handlers and its sagas.
+ * aggregates, its upcasters, its handlers, its sagas and its command handlers.
  *
  *     const weir_plugin_info weir_plugin = {
  *         WEIR_PLUGIN_HEAD,
@@ -9,8 +9,8 @@
  *
  * It includes the installed headers and links nothing: the functions of libweir are the program's
  * own, so that log, metrics and everything else exist once. Classes and upcasters are called by
- * several threads at once, never on one state; handlers run in processes of their own.
- * docs/plugins.md says how to build one.
+ * several threads at once, never on one state; handlers of both kinds run in processes of their
+ * own. docs/plugins.md says how to build one.
  *
  * The interface is a number and the sizes of the records that cross it: a plug-in built for another
  * one is refused, never tried. */
@@ -18,6 +18,7 @@
 #define WEIR_STORE_PLUGIN_H
 
 #include "store/aggregate.h"
+#include "store/plugin_command.h"
 #include "store/plugin_handler.h"
 #include "store/saga_definition.h"
 #include "store/upcast.h"
@@ -47,13 +48,16 @@ typedef struct weir_plugin_info {
     uint32_t handler_sizes[3]; /* as sizes; zeroes in a plug-in that is older than handlers */
     const weir_plugin_handler *const *handlers; /* ends with NULL; NULL: none */
     const weir_saga_definition *const *sagas;   /* ends with NULL; NULL: none */
+    const weir_plugin_command *const *commands; /* ends with NULL; NULL: none */
+    uint32_t command_size; /* of weir_plugin_command; zero in a plug-in that is older than it */
 } weir_plugin_info;
 
 /* What every plug-in begins with. */
 #define WEIR_PLUGIN_HEAD                                                                           \
     .magic = WEIR_PLUGIN_MAGIC, .interface = WEIR_PLUGIN_INTERFACE,                                \
     .size = (uint32_t)sizeof(weir_plugin_info), .sizes = WEIR_PLUGIN_SIZES,                        \
-    .handler_sizes = WEIR_PLUGIN_HANDLER_SIZES
+    .handler_sizes = WEIR_PLUGIN_HANDLER_SIZES,                                                    \
+    .command_size = (uint32_t)sizeof(weir_plugin_command)
 
 #define WEIR_PLUGIN_SIZES                                                                          \
     {                                                                                              \

@@ -101,6 +101,32 @@ static bool check_handlers(const weir_plugin_info *plugin, weir_error *error)
     return true;
 }
 
+static bool check_commands(const weir_plugin_info *plugin, weir_error *error)
+{
+    static const char *const record = "weir_plugin_command";
+    const uint32_t own = sizeof(weir_plugin_command);
+    const weir_plugin_command *const *at = plugin->commands;
+    if (at && !check_sizes(&plugin->command_size, &own, &record, 1, error))
+        return false;
+    for (; at && *at; at++) {
+        const weir_plugin_command *c = *at;
+        if (!c->name || !*c->name)
+            return weir_fail(error, WEIR_FATE_CONFIG, "it has a command handler without a name");
+        const char *lacks = !c->from        ? "from"
+                            : !c->on        ? "on"
+                            : !c->aggregate ? "aggregate"
+                            : !c->target    ? "target"
+                            : !c->execute   ? "execute"
+                                            : NULL;
+        if (lacks)
+            return weir_fail(error, WEIR_FATE_CONFIG, "its command handler '%s' has no %s", c->name,
+                             lacks);
+        if (!check_class(c->aggregate, error))
+            return false;
+    }
+    return true;
+}
+
 static bool check_contents(const weir_plugins *plugins, const weir_plugin_info *plugin,
                            weir_error *error)
 {
@@ -123,7 +149,7 @@ static bool check_contents(const weir_plugins *plugins, const weir_plugin_info *
         if (!up->fn)
             return weir_fail(error, WEIR_FATE_CONFIG, "its upcaster of '%s' has no function",
                              up->type);
-    return check_handlers(plugin, error);
+    return check_handlers(plugin, error) && check_commands(plugin, error);
 }
 
 /* open_symbol maps a file and finds its record. */

@@ -32,7 +32,7 @@ static void base64_member(weir_buffer *out, const char *data, size_t length)
     weir_buffer_char(out, '"');
 }
 
-static void encode_event(weir_buffer *out, const weir_new_event *event)
+void weir_new_event_write(const weir_new_event *event, weir_buffer *out)
 {
     char id[WEIR_UUID_TEXT];
     weir_uuid fresh = event->id ? *event->id : weir_uuid_new();
@@ -64,7 +64,7 @@ static bool encode_append(const weir_append *append, weir_buffer *out, struct dr
         snprintf(draft->expected, sizeof draft->expected, "%" PRId64, append->expected_version);
     for (size_t i = 0; i < append->count; i++) {
         weir_buffer_char(out, i ? ',' : '[');
-        encode_event(out, &append->events[i]);
+        weir_new_event_write(&append->events[i], out);
     }
     weir_buffer_append(out, "]", 2); /* with the NUL that ends this parameter */
     if (out->overflow)

@@ -4,6 +4,7 @@ WHERE EXISTS (SELECT FROM weir.relay_partitions p
               WHERE p.topic = $1::text AND p.partition = $2::integer AND p.position >= $3::bigint)
 UNION ALL
 SELECT s.kind, s.subscription || ' generation ' || s.generation, CASE s.kind WHEN 'handler' THEN 'has handled the original: see to its effects by hand'
+                   WHEN 'command' THEN 'has executed the original: see to what it raised by hand'
                    ELSE 'has applied the original: rebuild it' END
 FROM weir.subscriptions s
 WHERE EXISTS (SELECT FROM weir.checkpoints c

@@ -1,7 +1,7 @@
--- handler_settle: subscription. Makes the row of a handler in another language unless the name has one. Generation, kind.
+-- handler_settle: subscription, kind. Makes the row of a subscription without tables unless the name has one. Generation, kind.
 WITH made AS (
     INSERT INTO weir.subscriptions (subscription, generation, kind, served_at)
-    SELECT $1::text, 1, 'handler', clock_timestamp()
+    SELECT $1::text, 1, $2::text, clock_timestamp()
     WHERE NOT EXISTS (SELECT FROM weir.subscriptions WHERE subscription = $1::text)
     ON CONFLICT (subscription, generation) DO UPDATE SET generation = EXCLUDED.generation
     RETURNING generation, kind)

@@ -88,7 +88,16 @@ def prepare_saga(shop):
     shop.weir("run", "--once")
 
 
-PREPARED = {"docs/foreign_topics.md": prepare_foreign, "docs/sagas.md": prepare_saga}
+def prepare_commands(shop):
+    """The same order, reserved: its saga has asked for the charge."""
+    prepare_saga(shop)
+    shop.append("inventory", "i-1", {"type": "inventory.reserved", "data": {"order_id": "o-1"}})
+    for _ in range(2):
+        shop.weir("relay", "--once")
+        shop.weir("run", "--once")
+
+
+PREPARED = {"docs/foreign_topics.md": prepare_foreign, "docs/sagas.md": prepare_saga, "docs/commands.md": prepare_commands}
 PLANTED = {"docs/dead_letters.md": LETTERS}  # what a page finds that it does not make itself
 
 

@@ -172,7 +172,7 @@ def test_all_that_have_none_or_an_old_one_get_one(bank):
 def test_upcasters_of_a_plugin_are_checked_and_listed(bank):
     plugin, = bank.weir("plugin", "list", "-o", "json").json()
     assert plugin == {"name": "bank", "file": plugin["file"], "aggregates": ["account"],
-                      "upcasters": ["account.deposited 1→2"], "handlers": []}
+                      "upcasters": ["account.deposited 1→2"], "handlers": [], "commands": []}
     assert plugin["file"].endswith("plugins/bank.so")
     bank.append("account", "a-1", {"type": "account.deposited", "data": {"amount": 1}, "schemaversion": 3})
     refused = bank.weir("aggregate", "show", "account", "a-1", check=False)
@@ -214,6 +214,13 @@ bool keep(void); bool keep(void) { return apply(0, 0, 0, 0, 0); }
 static const weir_plugin_handler one = {.name = "%s", .from = "order", .on = "*", .tables = "%s", .apply = %s};
 static const weir_plugin_handler *const all[] = {&one, 0};"""
 
+COMMAND = """
+static bool apply(void *s, const weir_event *e, weir_error *error) { return s && e && error; }
+static bool target(const weir_event *e, char id[WEIR_ID_SIZE], weir_error *error) { return e && id && error; }
+static const weir_aggregate_class class = {.type = "t", .size = 8, .apply = apply};
+static const weir_plugin_command one = {"c", "f", "*", &class, target, %s};
+static const weir_plugin_command *const all[] = {&one, 0};"""
+
 BROKEN = {
     "no symbol": ("int other;", "it has no symbol weir_plugin"),
     "an unknown function": (
@@ -232,6 +239,8 @@ BROKEN = {
     "other records of handlers": (HANDLER % ("witness", "1", "apply") + OTHER % ".handler_sizes = {1, 2, 3}, .handlers = all",
                                   "weir_plugin_handler has 1 bytes there"),
     "a handler without apply": (HANDLER % ("witness", "1", "0") + OTHER % ".handlers = all", "its handler 'witness' has no apply"),
+    "other records of commands": (COMMAND % 0 + OTHER % ".command_size = 1, .commands = all", "weir_plugin_command has 1 bytes there"),
+    "a command handler without execute": (COMMAND % 0 + OTHER % ".commands = all", "its command handler 'c' has no execute"),
     "an upcaster of nothing": (
         OTHER % '.upcasters = (const weir_plugin_upcaster[]){{"t", 1, 2, 0, 0}, {0}}',
         "its upcaster of 't' has no function"),

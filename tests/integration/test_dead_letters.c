@@ -63,8 +63,12 @@ static bool collect(void *session, const weir_batch *batch, bool one_by_one, wei
 }
 
 static const char *const types[] = {"order", NULL};
-static weir_handler handler = {"scribe", types,         NULL, NULL, settle, open_session,
-                               collect,  close_session, NULL, 0,    0};
+static weir_handler handler = {.subscription = "scribe",
+                               .aggregate_types = types,
+                               .settle = settle,
+                               .open = open_session,
+                               .collect = collect,
+                               .close = close_session};
 
 static bool run_once(fixture_topic *topic, weir_error *error)
 {
