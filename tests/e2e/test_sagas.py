@@ -385,12 +385,11 @@ def test_events_of_others_are_seen_at_once_while_sagas_run(town):
     assert member.stop(30) == 0
     spent = town.value("""SELECT extract(epoch FROM max(recorded_at) - min(recorded_at)) / count(DISTINCT batch)
                           FROM (SELECT recorded_at, xmin::text AS batch FROM weir.events WHERE aggregate_type = 'fulfilment') e""")
-    p99, p99_alone = p99_ms(beside), p99_ms(alone)
-    windows = [p99_ms(beside[at:at + 200]) for at in range(0, len(beside) - 199, 200)]
-    print(f"horizon delay p99 {p99:.1f} ms beside batches of {spent * 1000:.0f} ms, {p99_alone:.1f} ms alone; {len(beside)} events,"
-          f" p99 of 200 at a time: {', '.join(f'{one:.1f}' for one in windows)}")
-    assert spent > 0.1
-    assert min(windows) < 10  # all of them would be late if it were the sagas' doing, and not this machine's
+    p99, p99_alone, batch = p99_ms(beside), p99_ms(alone), float(spent) * 1000
+    print(f"horizon delay p99 {p99:.1f} ms beside batches of {batch:.0f} ms, {p99_alone:.1f} ms alone; {len(beside)} events")
+    assert batch > 100
+    # On a machine that is late by itself only what a whole batch would cost can be told from that.
+    assert p99 < (10 if p99_alone < 2 else p99_alone + batch / 2)
 
 
 def p99_ms(found):
